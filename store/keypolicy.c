@@ -1,0 +1,116 @@
+#include "store/keypolicy.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/kms.h"
+#include "store/lock.h"
+
+struct keypolicy {
+	char **key; /* constant */
+	size_t key_len; /* constant */
+	keypolicy_account_fn *ask; /* constant */
+	void *ask_arg; /* constant */
+	pthread_mutex_t lock;
+	char account[16]; /* [lock] "" until learnt */
+};
+
+int
+keypolicy_new(const char *const *keys, size_t n, keypolicy_account_fn *account,
+    void *arg, struct keypolicy **ret)
+{
+	CLEANUP(keypolicy_freep) struct keypolicy *p = NULL;
+
+	*ret = NULL;
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&p->lock, NULL);
+	p->ask = account;
+	p->ask_arg = arg;
+	if ((p->key = calloc(n + 1, sizeof(*p->key))) == NULL)
+		return -ENOMEM;
+	for (; p->key_len < n; p->key_len++)
+		if ((p->key[p->key_len] = strdup(keys[p->key_len])) == NULL)
+			return -ENOMEM;
+	*ret = TAKE(p);
+	return 0;
+}
+
+void
+keypolicy_free(struct keypolicy *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->key_len; i++)
+		free(p->key[i]);
+	free(p->key);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+size_t
+keypolicy_candidates(const struct keypolicy *p, const char *hint,
+    const char **ret, size_t max)
+{
+	size_t n = 0;
+
+	if (p->key_len == 0) {
+		ret[0] = NULL;
+		return 1;
+	}
+	/* The label only says whom to ask first; every configured key may be
+	 * asked, none that is not configured. */
+	for (size_t i = 0; hint != NULL && i < p->key_len && n < max; i++)
+		if (strcmp(p->key[i], hint) == 0)
+			ret[n++] = p->key[i];
+	for (size_t i = 0; i < p->key_len && n < max; i++)
+		if (hint == NULL || strcmp(p->key[i], hint) != 0)
+			ret[n++] = p->key[i];
+	return n;
+}
+
+/* The account's ID, learnt at the first call. */
+static int
+account_get(struct keypolicy *p, char ret[16])
+{
+	int r;
+
+	{
+		LOCK_SCOPE(&p->lock);
+		memcpy(ret, p->account, sizeof(p->account));
+	}
+	if (ret[0] != '\0')
+		return 0;
+	if ((r = p->ask(p->ask_arg, ret)) < 0)
+		return r;
+	LOCK_SCOPE(&p->lock);
+	memcpy(p->account, ret, sizeof(p->account));
+	return 0;
+}
+
+int
+keypolicy_allows(struct keypolicy *p, const char *arn)
+{
+	char account[16], want[32];
+	const char *at = arn;
+	int r;
+
+	for (size_t i = 0; i < p->key_len; i++)
+		if (kms_arn_matches(p->key[i], arn))
+			return 1;
+	if (p->key_len > 0)
+		return 0;
+	if ((r = account_get(p, account)) < 0)
+		return r;
+	/* arn:partition:kms:region:ACCOUNT:key/... */
+	for (int colons = 0; colons < 4; colons++)
+		if ((at = strchr(at, ':')) == NULL)
+			return 0;
+		else
+			at++;
+	strcpy(want, account);
+	strcat(want, ":key/");
+	return strncmp(at, want, strlen(want)) == 0;
+}

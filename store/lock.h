@@ -1,0 +1,35 @@
+/* lock.h -- scoped mutexes and the order of all locks.
+ *
+ * LOCK_SCOPE(&m) holds m until the end of the block. A nested LOCK_SCOPE in
+ * one function trips -Wshadow, which is wanted: two locks at once are rare and
+ * deserve a look at this list. Taken in this order, top first:
+ *
+ *	sync.lock  source.lock  mailbox.write  files.lock
+ *	index.write  index.readers  blobcache.lock  seal.lock  keyring.lock
+ *	aws.lock  creds.lock  http.lock  log.lock
+ *
+ * None is held across network, disk-wait or KMS work, nor across a callback;
+ * index.write is held across one SQLite transaction. */
+#ifndef SESFS_STORE_LOCK_H
+#define SESFS_STORE_LOCK_H
+
+#include <pthread.h>
+
+static inline void
+lock_scope_end_(pthread_mutex_t **m)
+{
+	pthread_mutex_unlock(*m);
+}
+
+static inline pthread_mutex_t *
+lock_scope_begin_(pthread_mutex_t *m)
+{
+	pthread_mutex_lock(m);
+	return m;
+}
+
+#define LOCK_SCOPE(m)                                                          \
+	__attribute__((cleanup(lock_scope_end_), unused))                      \
+	pthread_mutex_t *lock_scope_ = lock_scope_begin_(m)
+
+#endif

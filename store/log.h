@@ -1,0 +1,28 @@
+/* log.h -- one line per event, to stderr, syslog or a file.
+ *
+ * Every call returns its first argument, so that it can end a function:
+ *	return log_err(-EACCES, "s3: get %s: refused (%s)", key, code);
+ * Format `module: verb object: detail`. Never key bytes, message text,
+ * subjects, addresses or signatures. Control characters of names are escaped
+ * here. Repeats of the same format within a minute are counted, not printed,
+ * past a burst. Threads: any. The one process-wide state of store/. */
+#ifndef SESFS_STORE_LOG_H
+#define SESFS_STORE_LOG_H
+
+#include "crypto/base.h"
+
+enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Where lines go: "stderr", "syslog" or an absolute file name (appended,
+ * mode 0600). Call before threads start; again after SIGHUP to reopen.
+ * Returns 0 or -errno of open(2). */
+int log_open(const char *dest) MUST_CHECK;
+void log_set_level(enum log_level max); /* threads: any */
+enum log_level log_get_level(void);
+
+int log_err(int err, const char *fmt, ...) PRINTF(2, 3);
+int log_warn(int err, const char *fmt, ...) PRINTF(2, 3);
+int log_info(int err, const char *fmt, ...) PRINTF(2, 3);
+int log_debug(int err, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

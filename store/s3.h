@@ -1,0 +1,90 @@
+/* s3.h -- the S3 operations sesfs makes.
+ *
+ * Each call signs, sends, retries by retry.h's rules and returns when it is
+ * done or the deadline has passed. Threads: any number may call at once;
+ * callers block, the HTTP thread works. Errors, the same for all calls:
+ *	-ENOENT		no such key, bucket (see *_bucket_gone in the log)
+ *	-EACCES		AWS refused: credentials, policy, wrong owner
+ *	-ESTALE		If-Match did not hold: the object is another one now
+ *	-EMSGSIZE	the body is longer than the caller allowed
+ *	-EPROTO		a reply that is not S3's
+ *	-ETIMEDOUT, -ECONNRESET, -EAGAIN, -EHOSTUNREACH
+ *			the network or the service, after all retries
+ *	-ECANCELED	s3_free or http shutdown began
+ *	-EIO		anything else; the log has the reason
+ */
+#ifndef SESFS_STORE_S3_H
+#define SESFS_STORE_S3_H
+
+#include "crypto/base.h"
+#include "store/aws.h"
+
+#define S3_KEY_MAX 1024	 /* bytes of a key */
+#define S3_ETAG_MAX 128	 /* bytes with the zero, without the quotes */
+#define S3_META_MAX 64	 /* user metadata pairs kept of one object */
+
+struct s3;
+
+struct s3_opts {
+	struct aws *aws;	    /* constant; outlives the s3 */
+	const char *bucket;	    /* name */
+	const char *region;	    /* NULL: learnt from the bucket */
+	const char *endpoint_url;   /* NULL: AWS's own */
+	bool path_style;	    /* else by the endpoint: path style for a
+				     * custom endpoint or a bucket with dots */
+	bool dual_stack, fips, requester_pays;
+	const char *expected_bucket_owner; /* NULL or 12 digits */
+};
+
+int s3_new(const struct s3_opts *o, struct s3 **ret) MUST_CHECK;
+void s3_free(struct s3 *s);
+DEFINE_FREEP(struct s3, s3_free)
+
+struct s3_item {
+	const char *key; /* zero-terminated raw bytes (S3 keys have no NUL) */
+	char etag[S3_ETAG_MAX];
+	uint64_t size;		      /* bytes of the body */
+	int64_t last_modified_unix;   /* seconds */
+	bool is_archived;	      /* storage class that GET refuses */
+};
+
+struct s3_page {
+	struct s3_item *item;
+	size_t n;
+	bool is_truncated;
+	char *next_token; /* NULL on the last page */
+	void *arena_;	  /* owns the strings */
+};
+
+/* One page of ListObjectsV2 (encoding-type=url), keys in ascending byte
+ * order. prefix: raw bytes, "" for all. start_after: raw key or NULL.
+ * token: next_token of the page before, or NULL. max_keys 1..1000. */
+int s3_list(struct s3 *s, const char *prefix, const char *start_after,
+    const char *token, unsigned max_keys, struct s3_page *ret) MUST_CHECK;
+void s3_page_free(struct s3_page *p); /* frees members, not p */
+
+struct s3_object {
+	uint8_t *body; /* NULL for HEAD */
+	uint64_t len;  /* bytes of body; for HEAD the Content-Length */
+	char etag[S3_ETAG_MAX];
+	int64_t last_modified_unix;
+	struct pair *meta; /* user metadata, names lower case without
+			    * "x-amz-meta-", in order of arrival, doubles
+			    * kept */
+	size_t meta_len;
+	void *arena_;
+};
+
+/* GET a whole object. if_match: ETag without quotes, or NULL. max_len: the
+ * longest body taken, bytes. A reply with Content-Range, or whose body is not
+ * exactly Content-Length long, is never returned. */
+int s3_get(struct s3 *s, const char *key, const char *if_match,
+    uint64_t max_len, struct s3_object *ret) MUST_CHECK;
+int s3_head(struct s3 *s, const char *key, struct s3_object *ret) MUST_CHECK;
+void s3_object_free(struct s3_object *o); /* wipes body; frees members */
+
+/* HeadBucket: is it there, may we, which region is it in (learnt and used
+ * from then on; written to ret_region, at least 32 bytes). */
+int s3_head_bucket(struct s3 *s, char ret_region[32]) MUST_CHECK;
+
+#endif

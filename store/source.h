@@ -1,0 +1,89 @@
+/* source.h -- from an object to a verified message.
+ *
+ * The one place where a body, its envelope and its key meet. Bodies come from
+ * the blob cache, else S3; content keys from the keyring, else the sealed
+ * column, else KMS. A message is decrypted whole and verified before anyone
+ * sees a byte. What several callers want at once is fetched once and the
+ * result, good or bad, shared. Plaintext is held in a small bounded cache of
+ * whole messages (locked when RLIMIT_MEMLOCK allows), wiped when it goes.
+ * Threads: any; callers block. */
+#ifndef SESFS_STORE_SOURCE_H
+#define SESFS_STORE_SOURCE_H
+
+#include "crypto/envelope.h"
+#include "crypto/rfc822.h"
+#include "store/blobcache.h"
+#include "store/index.h"
+#include "store/keypolicy.h"
+#include "store/keyring.h"
+#include "store/kms.h"
+#include "store/s3.h"
+#include "store/seal.h"
+
+struct source;
+struct message;
+
+struct source_opts {
+	struct s3 *s3;
+	struct kms *kms;
+	struct index *index;
+	struct blobcache *cache;
+	struct keyring *keyring;
+	struct seal *seal;
+	struct keypolicy *keys;
+	struct envelope_policy policy; /* strings outlive the source */
+	uint64_t max_message_size;     /* bytes of a stored body; more is
+					* refused as TOO_LARGE */
+	uint64_t plain_limit;	       /* bytes of plaintext held */
+	int64_t key_ttl_s;
+	int64_t (*now_s)(void); /* monotonic seconds */
+};
+
+int source_new(const struct source_opts *o, struct source **ret) MUST_CHECK;
+void source_free(struct source *s);
+DEFINE_FREEP(struct source, source_free)
+
+/* A READY object's message. Errors:
+ *	-EBADMSG  refused by crypto or changed since it was listed (logged with
+ *		  key and reason)
+ *	-ENOKEY   KMS refused the data key
+ *	-ENOENT   gone from the bucket
+ *	-EACCES, -ETIMEDOUT, -ECONNRESET, -EIO ... as in s3.h */
+int source_open(struct source *s, int64_t object_id,
+    struct message **ret) MUST_CHECK;
+struct slice message_data(const struct message *m);
+void message_unref(struct message *m);
+DEFINE_FREEP(struct message, message_unref)
+
+/* First look at a PENDING object: fetch, check, unwrap, decrypt, read the
+ * header. On 0 *ret_why is REFUSAL_NONE and `o` has everything that
+ * index_object_publish stores (sealed columns included where a seal is to be
+ * had), headers (may be NULL) its fields; or *ret_why says why policy or
+ * crypto refuses it. envelope_only: no KMS call, no body unless needed for the
+ * size. Other errors (network ...) mean: try again later; -ENOENT and -ESTALE:
+ * it is gone or another one now. -ENOMSG: not mail (an instruction file, the
+ * setup notification). */
+int source_examine(struct source *s, struct object *o, bool envelope_only,
+    struct rfc822 *headers, enum refusal *ret_why) MUST_CHECK;
+
+/* Header fields of a READY object from its sealed column, else by reading the
+ * message. Wipe after use. */
+int source_headers(struct source *s, const struct object *o,
+    struct rfc822 *ret) MUST_CHECK;
+
+/* Is this key mail at all? False for AMAZON_SES_SETUP_NOTIFICATION,
+ * *.instruction and keys that end in '/'. Pure. */
+bool source_key_is_mail(const char *key);
+
+void source_forget_keys(struct source *s);  /* keyring, root key, plaintext */
+void source_forget_plain(struct source *s); /* plaintext only */
+/* Wipe what is idle for some seconds or past its time to live. */
+void source_expire(struct source *s);
+
+struct source_stats {
+	uint64_t opens, decrypts, auth_failures, plain_bytes, plain_messages;
+	uint64_t keys_from_ring, keys_from_seal, keys_from_kms;
+};
+void source_get_stats(struct source *s, struct source_stats *ret);
+
+#endif
