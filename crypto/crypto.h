@@ -1,8 +1,9 @@
 /* crypto.h -- which library does the arithmetic, and start-up.
  *
  * Two backends: libsodium, and OpenSSL's EVP (libcrypto). One choice per
- * process, made once by main before any thread starts. Everything else in
- * crypto/ goes through hash.h and aead.h and does not know which it is. */
+ * process, made by main before any thread starts; until then nothing else in
+ * crypto/ may be called. Everything else goes through hash.h and aead.h and
+ * does not know which it is. */
 #ifndef SESFS_CRYPTO_CRYPTO_H
 #define SESFS_CRYPTO_CRYPTO_H
 
@@ -16,9 +17,12 @@ enum crypto_backend {
 			 * a FIPS provider covers it */
 };
 
-/* Start the libraries and choose. Idempotent for the same choice. Returns 0;
- * -ENOTSUP when CRYPTO_SODIUM is asked for and the CPU has no AES
- * instructions; -EIO when a library does not start. */
+/* Start the libraries and choose; also makes jansson wipe what it frees.
+ * Idempotent for the same choice; another choice replaces the first, which
+ * only tests and benchmarks have a use for (no other thread may be in
+ * crypto/). Returns 0; -ENOTSUP when CRYPTO_SODIUM is asked for and the CPU
+ * has no AES instructions; -EIO when a library does not start or lacks an
+ * algorithm (a FIPS provider that is not installed, say). */
 int crypto_init(enum crypto_backend backend) MUST_CHECK;
 
 #endif

@@ -13,6 +13,9 @@
 
 #define ENVELOPE_EDK_MAX 6144  /* bytes, KMS's limit of a CiphertextBlob */
 #define ENVELOPE_CONTEXT_MAX 64 /* pairs of an encryption context */
+#define ENVELOPE_META_MAX 65536 /* bytes of all metadata, and of an
+				 * instruction file; S3 allows 2 KiB of the
+				 * former */
 #define CONTENT_TAG_LEN 16	/* bytes at the end of every GCM body */
 
 /* Why an object is refused. The names (refusal_name) are interface: they are
@@ -82,8 +85,9 @@ enum wrap {
 
 struct envelope_policy {
 	unsigned accept;	    /* enum accept bits */
-	const char *source_account; /* aws:ses:source-account must equal, or
-				     * NULL */
+	const char *source_account; /* aws:ses:source-account must equal, and
+				     * with the wrap kms, which is SES's, must
+				     * be there; or NULL */
 };
 
 struct envelope {
@@ -100,20 +104,30 @@ struct envelope {
 	uint8_t commitment[28];
 	struct pair *context; /* all pairs, exactly as written */
 	size_t context_len;   /* pairs */
+	int64_t declared_len; /* x-amz-unencrypted-content-length: -1 when
+			       * absent, INT64_MAX when it is no number. Not
+			       * authenticated: only for envelope_len_is() */
 };
 
 /* Is the object one that may have an instruction file under this metadata:
- * no encrypted data key in the headers, but V3's c+d+i, or no content
- * encryption header at all (FORMATS 2.3 rules 5 and 7)? */
+ * no encrypted data key in the headers, and either something of V3's c, d and
+ * i (without all three it is refused, but the file decides the reason) or no
+ * content encryption header but the plaintext's length? */
 bool envelope_wants_instruction(const struct pair *meta, size_t meta_len);
 
 /* Check an object's metadata and return its envelope.
  *
- * meta: user metadata, names in lower case and without "x-amz-meta-", values
- * as the HTTP header had them (RFC 2047 words are decoded here).
- * instruction: the instruction file's bytes; ptr NULL when there is none or
- * policy forbids looking. object_key: zero-terminated key of the object.
- * body_len: bytes of the body.
+ * meta: user metadata, names without "x-amz-meta-" (of any case), values as
+ * the HTTP header had them (RFC 2047 words in the encryption context are
+ * decoded here). instruction: the instruction file's bytes; ptr NULL when
+ * there is none; ignored when policy forbids it or the headers leave no room
+ * for one. object_key: zero-terminated key of the object, without the suffix
+ * of an instruction file. body_len: bytes of the body.
+ *
+ * Beyond the list in sesfs(7): CBC beside a context of SES, which only ever
+ * wrote GCM, is BAD_PADDING; a known name that occurs twice is
+ * FORMAT_CONFLICT; a name in an instruction file that no client writes makes
+ * it a BAD_INSTRUCTION_FILE.
  *
  * Returns 0 with *ret (free: envelope_free) and *ret_why REFUSAL_NONE;
  * -EBADMSG with *ret NULL and *ret_why saying which check failed; -ENOMEM. */
@@ -128,6 +142,11 @@ DEFINE_FREEP(struct envelope, envelope_free)
 
 /* Value of a context pair, or NULL. */
 const char *envelope_context_get(const struct envelope *e, const char *name);
+
+/* Does the declared length agree with the true one (or is there none)? Advice
+ * only: when not, the reason is LENGTH_MISMATCH, and official clients do not
+ * look. */
+bool envelope_len_is(const struct envelope *e, uint64_t plain_len);
 
 /* What opens one body: all of it is secret. Fixed size, no pointers, so that
  * it can rest in a locked slab or be sealed as bytes. Wipe after use. */
@@ -144,7 +163,7 @@ uint64_t content_plain_len(enum suite suite, uint64_t body_len);
 
 /* From the unwrapped data key to the content key: checks its length (32) and
  * for SUITE_COMMIT the commitment, in constant time, before anything else is
- * derived. Returns 0; -EBADMSG with *ret_why BAD_DATA_KEY or
+ * derived. SUITE_PLAIN has none and ignores dek. Returns 0; -EBADMSG with *ret_why BAD_DATA_KEY or
  * COMMITMENT_MISMATCH; -EIO when the backend fails. */
 int content_key_derive(const struct envelope *e, const uint8_t *dek,
     size_t dek_len, struct content_key *ret, enum refusal *ret_why) MUST_CHECK;
@@ -152,7 +171,8 @@ int content_key_derive(const struct envelope *e, const uint8_t *dek,
 /* Decrypt and verify a whole body. out: content_plain_len() bytes. On failure
  * `out` has been zeroed: no byte of it is ever unverified plaintext.
  * SUITE_PLAIN copies. Returns 0 and *ret_len; -EBADMSG with *ret_why
- * BODY_TOO_SHORT, AUTH_FAILED or BAD_PADDING (every malformation of CBC). */
+ * BODY_TOO_SHORT, AUTH_FAILED, BAD_PADDING (every malformation of CBC) or
+ * BAD_DATA_KEY (no content key at all); -EIO when the backend fails. */
 int content_open(const struct content_key *k, const uint8_t *body,
     size_t body_len, uint8_t *out, size_t *ret_len,
     enum refusal *ret_why) MUST_CHECK;
