@@ -1,5 +1,7 @@
 #include "crypto/utf8.h"
 
+#include <string.h>
+
 size_t
 utf8_get(const uint8_t *s, size_t len, uint32_t *ret)
 {
@@ -58,4 +60,47 @@ utf8_is_valid(const uint8_t *s, size_t len)
 			return false;
 	}
 	return true;
+}
+
+void
+utf8_line_init(struct utf8_line *l, char *buf, size_t size)
+{
+	*l = (struct utf8_line){ .buf = buf, .size = size };
+	buf[0] = '\0';
+}
+
+static bool
+is_control(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
+}
+
+void
+utf8_line_put(struct utf8_line *l, uint32_t cp)
+{
+	uint8_t enc[UTF8_MAX];
+	size_t n;
+
+	if (cp >= '\t' && cp <= '\r')
+		cp = ' ';
+	if (is_control(cp))
+		return;
+	if (cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
+		cp = 0xfffd;
+	n = utf8_put(cp, enc);
+	if (l->is_full || n >= l->size - l->len) {
+		l->is_full = true;
+		return;
+	}
+	memcpy(l->buf + l->len, enc, n);
+	l->len += n;
+	l->buf[l->len] = '\0';
+}
+
+void
+utf8_line_trim(struct utf8_line *l)
+{
+	while (l->len > 0 && l->buf[l->len - 1] == ' ')
+		l->len--;
+	l->buf[l->len] = '\0';
 }

@@ -17,6 +17,25 @@ size_t utf8_get(const uint8_t *s, size_t len, uint32_t *ret) MUST_CHECK;
  * the bytes written. */
 size_t utf8_put(uint32_t cp, uint8_t ret[UTF8_MAX]);
 
+/* A bounded line of text being written: zero-terminated UTF-8 in the caller's
+ * buffer, without control characters, cut between characters. */
+struct utf8_line {
+	char *buf;
+	size_t size; /* bytes of buf, at least 1 */
+	size_t len;  /* bytes written, without the zero */
+	bool is_full; /* something did not fit: what follows is dropped too */
+};
+
+/* Start an empty line. */
+void utf8_line_init(struct utf8_line *l, char *buf, size_t size);
+
+/* Append a character: white space becomes a space, other controls vanish, a
+ * surrogate or a number above U+10FFFF becomes U+FFFD. */
+void utf8_line_put(struct utf8_line *l, uint32_t cp);
+
+/* Drop spaces at the end. */
+void utf8_line_trim(struct utf8_line *l);
+
 /* Is all of it UTF-8? */
 bool utf8_is_valid(const uint8_t *s, size_t len);
 
