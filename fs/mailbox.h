@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/types.h>
 
 #include "store/index.h"
 #include "store/source.h"
@@ -33,6 +34,7 @@ struct mailbox_opts {
 	gid_t gid;
 	mode_t umask;
 	bool read_only;
+	bool refuse_delete; /* --delete=refuse: unlink of mail is EPERM */
 };
 
 int mailbox_new(const struct mailbox_opts *o, struct mailbox **ret) MUST_CHECK;
@@ -49,5 +51,74 @@ int mailbox_gone(void *arg, int64_t object_id) MUST_CHECK;
  * directory is no folder's cur, new or tmp. is_new may be NULL. */
 int mailbox_folder_of(struct mailbox *m, int64_t dir, char *ret, size_t max,
     bool *is_new) MUST_CHECK;
+
+/* ---- operations; `st` is filled as stat(2) shows the node ---- */
+
+int mailbox_lookup(struct mailbox *m, int64_t dir, const char *name,
+    struct stat *st) MUST_CHECK;
+/* -ESTALE: the object left the bucket; the kernel then looks its name up
+ * again and finds that out. */
+int mailbox_getattr(struct mailbox *m, int64_t ino, struct stat *st) MUST_CHECK;
+
+enum {
+	MAILBOX_SET_MODE = 1,
+	MAILBOX_SET_UID = 2,
+	MAILBOX_SET_GID = 4,
+	MAILBOX_SET_SIZE = 8,
+	MAILBOX_SET_ATIME = 16, /* st_atim */
+	MAILBOX_SET_MTIME = 32, /* st_mtim */
+	MAILBOX_SET_ATIME_NOW = 64,
+	MAILBOX_SET_MTIME_NOW = 128,
+};
+/* Messages are immutable: -EPERM for what would change one. */
+int mailbox_setattr(struct mailbox *m, int64_t ino, const struct stat *want,
+    unsigned what, struct stat *st) MUST_CHECK;
+
+/* Up to n entries after the cookie (0 at first), without "." and "..". */
+int mailbox_readdir(struct mailbox *m, int64_t dir, int64_t cookie,
+    struct dirent_row *ret, size_t n) MUST_CHECK;
+/* Attributes of an entry that readdir returned. */
+int mailbox_stat_row(struct mailbox *m, const struct dirent_row *row,
+    struct stat *st) MUST_CHECK;
+int mailbox_parent(struct mailbox *m, int64_t dir, int64_t *ret) MUST_CHECK;
+
+/* New file of a client. -EROFS in new/ and cur/. */
+int mailbox_create(struct mailbox *m, int64_t dir, const char *name,
+    mode_t mode, uid_t uid, gid_t gid, struct stat *st) MUST_CHECK;
+int mailbox_mkdir(struct mailbox *m, int64_t dir, const char *name,
+    mode_t mode, uid_t uid, gid_t gid, struct stat *st) MUST_CHECK;
+/* Mail is hidden (a tombstone stays), a client's file removed once the kernel
+ * forgets it. */
+int mailbox_unlink(struct mailbox *m, int64_t dir, const char *name) MUST_CHECK;
+int mailbox_rmdir(struct mailbox *m, int64_t dir, const char *name) MUST_CHECK;
+int mailbox_rename(struct mailbox *m, int64_t dir, const char *name,
+    int64_t new_dir, const char *new_name, unsigned flags) MUST_CHECK;
+int mailbox_link(struct mailbox *m, int64_t ino, int64_t dir, const char *name,
+    struct stat *st) MUST_CHECK;
+
+/* Bytes of a message or file: either a slice of `message` (unref it) or, for a
+ * file, `len` bytes in buf (at least `size`). */
+struct mailbox_data {
+	struct message *message; /* NULL: see buf */
+	struct slice data;
+};
+int mailbox_read(struct mailbox *m, int64_t ino, off_t off, size_t size,
+    uint8_t *buf, struct mailbox_data *ret) MUST_CHECK;
+ssize_t mailbox_write(struct mailbox *m, int64_t ino, const void *buf,
+    size_t len, off_t off) MUST_CHECK;
+int mailbox_allocate(struct mailbox *m, int64_t ino, int mode, off_t off,
+    off_t len) MUST_CHECK;
+int mailbox_fsync(struct mailbox *m, int64_t ino) MUST_CHECK;
+int mailbox_statfs(struct mailbox *m, struct statvfs *ret) MUST_CHECK;
+/* The kernel dropped the inode from its cache. */
+void mailbox_forget(struct mailbox *m, int64_t ino);
+
+/* Extended attributes of messages, user.sesfs.*: the value's length, with the
+ * value in buf when it fits in `max` (max 0: length only, else -ERANGE).
+ * -ENODATA for any other name. */
+ssize_t mailbox_getxattr(struct mailbox *m, int64_t ino, const char *name,
+    char *buf, size_t max) MUST_CHECK;
+ssize_t mailbox_listxattr(struct mailbox *m, int64_t ino, char *buf,
+    size_t max) MUST_CHECK;
 
 #endif

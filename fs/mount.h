@@ -3,6 +3,7 @@
 #define SESFS_FS_MOUNT_H
 
 #include "fs/mailbox.h"
+#include "fs/ops.h"
 
 struct mount;
 
@@ -13,8 +14,12 @@ struct mount_opts {
 	const char *control;	/* socket path, answered to getxattr of the root
 				 * as user.sesfs.control */
 	bool allow_other, read_only;
-	const char *extra;	/* further -o options for fusermount3, or NULL */
 	unsigned max_readers;	/* threads that may wait for S3 at once */
+	/* The session is about to end (mount_stop, or unmounted from outside):
+	 * let go of what readers wait for. Called once, from a thread of
+	 * mount's; may be NULL. */
+	void (*on_stop)(void *arg);
+	void *on_stop_arg;
 };
 
 /* Mount. A stale mount of a dead daemon on the mountpoint ("Transport endpoint
@@ -30,10 +35,9 @@ int mount_run(struct mount *m) MUST_CHECK;
 void mount_stop(struct mount *m); /* async-signal-safe */
 
 struct mount_stats {
-	uint64_t lookup, getattr, setattr, readdir, read, write, open, create,
-	    rename, link, unlink, mkdir, rmdir, xattr, fsync, forget, other,
-	    errors;
+	uint64_t count[OPS_COUNTS];
 };
+const char *mount_count_name(enum ops_count c); /* "lookup", "read", ... */
 void mount_get_stats(struct mount *m, struct mount_stats *ret);
 
 /* For umount and the stale check: lazily unmount, as fusermount3 -u[z]. */

@@ -142,6 +142,8 @@ int index_object_set_sealed(struct index *ix, int64_t id, struct slice key,
 int index_drop_sealed(struct index *ix) MUST_CHECK;
 /* Policy changed: refused objects become pending again. */
 int index_retry_refused(struct index *ix) MUST_CHECK;
+/* The same for those refused for one reason (KMS may have changed its mind). */
+int index_retry_refused_why(struct index *ix, enum refusal why) MUST_CHECK;
 
 /* KMS keys seen, with one wrapped key each to probe them by. */
 struct kms_key_row {
@@ -175,6 +177,7 @@ struct node {
 	int64_t ino;
 	enum node_kind kind;
 	int64_t object_id; /* NODE_MESSAGE */
+	bool is_gone;	   /* NODE_MESSAGE: its object left the bucket */
 	uint32_t mode;	   /* permission bits; for messages unused */
 	uint32_t uid, gid; /* NODE_FILE and client-made NODE_DIR; UINT32_MAX:
 			    * the mount's */
@@ -252,6 +255,9 @@ int index_object_entry(struct index *ix, int64_t object_id, int64_t *ret_ino,
 int index_folder_get(struct index *ix, const char *key_dir, int64_t *ret_dir)
     MUST_CHECK;
 int index_folder_set(struct index *ix, const char *key_dir, int64_t dir)
+    MUST_CHECK;
+/* Does another key directory than `key_dir` own this directory? 1, 0, -errno. */
+int index_folder_is_other(struct index *ix, const char *key_dir, int64_t dir)
     MUST_CHECK;
 
 #endif

@@ -1,0 +1,630 @@
+#define FUSE_USE_VERSION 312
+#include "fs/ops.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/log.h"
+
+#define FOREVER (10 * 365 * 86400.0) /* seconds; changes are notified */
+#define ROWS_MAX 256 /* directory entries read from the index at once */
+
+/* What a program sees. Everything that is not in this table is EIO, and then
+ * the log says what it was. */
+int
+ops_errno(int r)
+{
+	switch (-r) {
+	case 0:
+	/* of the tree */
+	case ENOENT:
+	case EEXIST:
+	case ENOTDIR:
+	case EISDIR:
+	case ENOTEMPTY:
+	case EINVAL:
+	case EPERM:
+	case EROFS:
+	case ENAMETOOLONG:
+	case EMLINK:
+	case ENODATA:
+	case ERANGE:
+	case ENOTSUP:
+	case EFBIG:
+	case ESTALE:
+	/* of the machine */
+	case ENOSPC:
+	case EDQUOT:
+	case ENOMEM:
+	/* of the mail */
+	case EBADMSG:   /* refused by crypto */
+	case EACCES:    /* AWS said no */
+	case ETIMEDOUT: /* no answer in time */
+		return -r;
+	case ENOKEY: /* KMS refused the data key */
+		return EKEYREJECTED;
+	case ECONNRESET:
+	case EHOSTUNREACH:
+	case EAGAIN: /* throttled past the deadline */
+		return ETIMEDOUT;
+	default:
+		log_err(r, "ops: %s, shown as EIO", strerror(-r));
+		return EIO;
+	}
+}
+
+static struct ops *
+ops_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static struct mailbox *
+begin(fuse_req_t req, enum ops_count what)
+{
+	struct ops *o = ops_of(req);
+
+	atomic_fetch_add_explicit(&o->count[what], 1, memory_order_relaxed);
+	return o->mailbox;
+}
+
+static void
+reply_err(fuse_req_t req, int r)
+{
+	if (r < 0)
+		atomic_fetch_add_explicit(&ops_of(req)->count[OPS_ERRORS], 1,
+		    memory_order_relaxed);
+	fuse_reply_err(req, ops_errno(r));
+}
+
+static void
+fill_entry(struct fuse_entry_param *e, const struct stat *st)
+{
+	*e = (struct fuse_entry_param){
+		.ino = st->st_ino,
+		.attr = *st,
+		.attr_timeout = FOREVER,
+		.entry_timeout = FOREVER,
+	};
+}
+
+static void
+reply_entry(fuse_req_t req, int r, const struct stat *st)
+{
+	struct fuse_entry_param e;
+
+	if (r < 0) {
+		reply_err(req, r);
+		return;
+	}
+	fill_entry(&e, st);
+	fuse_reply_entry(req, &e);
+}
+
+static void
+reply_attr(fuse_req_t req, int r, const struct stat *st)
+{
+	if (r < 0)
+		reply_err(req, r);
+	else
+		fuse_reply_attr(req, st, FOREVER);
+}
+
+static void
+op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	const struct ops *o = userdata;
+
+	/* Messages never change and files change only through here: cached
+	 * bytes stay good whatever mtime says. */
+	conn->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA |
+	    FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_WRITEBACK_CACHE |
+	    FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+	    FUSE_CAP_SPLICE_MOVE |
+	    /* With OPEN left to the kernel O_TRUNC must come as SETATTR. */
+	    FUSE_CAP_ATOMIC_O_TRUNC);
+	conn->want |= conn->capable &
+	    (FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_READDIRPLUS |
+		FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ);
+	conn->max_background = o->max_background;
+	conn->congestion_threshold = o->max_background * 3 / 4;
+	conn->time_gran = 1;
+}
+
+static void
+op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
+{
+	struct stat st;
+	int r = mailbox_lookup(begin(req, OPS_LOOKUP), (int64_t)dir, name,
+	    &st);
+
+	/* No negative entries: an arrival need not be announced by name. */
+	reply_entry(req, r, &st);
+}
+
+static void
+op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	mailbox_forget(begin(req, OPS_FORGET), (int64_t)ino);
+	fuse_reply_none(req);
+}
+
+static void
+op_forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *f)
+{
+	struct mailbox *m = begin(req, OPS_FORGET);
+
+	for (size_t i = 0; i < n; i++)
+		mailbox_forget(m, (int64_t)f[i].ino);
+	fuse_reply_none(req);
+}
+
+static void
+op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct stat st;
+	int r = mailbox_getattr(begin(req, OPS_GETATTR), (int64_t)ino, &st);
+
+	reply_attr(req, r, &st);
+}
+
+static void
+op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *want, int to_set,
+    struct fuse_file_info *fi)
+{
+	static const struct {
+		int fuse;
+		unsigned ours;
+	} map[] = {
+		{ FUSE_SET_ATTR_MODE, MAILBOX_SET_MODE },
+		{ FUSE_SET_ATTR_UID, MAILBOX_SET_UID },
+		{ FUSE_SET_ATTR_GID, MAILBOX_SET_GID },
+		{ FUSE_SET_ATTR_SIZE, MAILBOX_SET_SIZE },
+		{ FUSE_SET_ATTR_ATIME, MAILBOX_SET_ATIME },
+		{ FUSE_SET_ATTR_MTIME, MAILBOX_SET_MTIME },
+		{ FUSE_SET_ATTR_ATIME_NOW, MAILBOX_SET_ATIME_NOW },
+		{ FUSE_SET_ATTR_MTIME_NOW, MAILBOX_SET_MTIME_NOW },
+	};
+	unsigned what = 0;
+	struct stat st;
+	int r;
+
+	for (size_t i = 0; i < NELEMS(map); i++)
+		if (to_set & map[i].fuse)
+			what |= map[i].ours;
+	r = mailbox_setattr(begin(req, OPS_SETATTR), (int64_t)ino, want, what,
+	    &st);
+	reply_attr(req, r, &st);
+}
+
+/* ---- directories ---- */
+
+struct listing {
+	fuse_req_t req;
+	bool plus;
+	char *buf;
+	size_t size, used; /* bytes */
+};
+
+/* Returns false when the entry does not fit any more. */
+static bool
+add_entry(struct listing *l, const char *name, const struct stat *st,
+    bool with_attr, off_t next)
+{
+	struct fuse_entry_param e = { 0 };
+	size_t n;
+
+	if (l->plus) {
+		if (with_attr)
+			fill_entry(&e, st);
+		else
+			e.attr = *st; /* ino 0: the kernel looks it up */
+		n = fuse_add_direntry_plus(l->req, l->buf + l->used,
+		    l->size - l->used, name, &e, next);
+	} else {
+		n = fuse_add_direntry(l->req, l->buf + l->used,
+		    l->size - l->used, name, st, next);
+	}
+	if (n > l->size - l->used)
+		return false;
+	l->used += n;
+	return true;
+}
+
+/* Offsets: 1 after ".", 2 after "..", then the index's cookie + 2. */
+static int
+add_dots(struct listing *l, struct mailbox *m, int64_t dir, off_t off,
+    bool *ret_full)
+{
+	struct stat st = { .st_mode = S_IFDIR, .st_ino = (ino_t)dir };
+	int64_t parent;
+	int r;
+
+	if (off < 1 && !add_entry(l, ".", &st, false, 1))
+		*ret_full = true;
+	if (off >= 2 || *ret_full)
+		return 0;
+	if ((r = mailbox_parent(m, dir, &parent)) < 0)
+		return r;
+	st.st_ino = (ino_t)parent;
+	*ret_full = !add_entry(l, "..", &st, false, 2);
+	return 0;
+}
+
+static int
+add_rows(struct listing *l, struct mailbox *m, int64_t dir, int64_t cookie)
+{
+	/* The least an entry takes, so that few rows are read in vain. */
+	size_t want = l->size / (l->plus ? 176 : 48) + 1;
+	struct dirent_row *row;
+	bool full = false;
+	int n = 0;
+
+	if (want > ROWS_MAX)
+		want = ROWS_MAX;
+	if ((row = malloc(want * sizeof(*row))) == NULL)
+		return -ENOMEM;
+	while (!full && (n = mailbox_readdir(m, dir, cookie, row, want)) > 0)
+		for (int i = 0; i < n && !full; i++) {
+			struct stat st = { .st_ino = (ino_t)row[i].node.ino,
+				.st_mode = row[i].node.kind == NODE_DIR ?
+				    S_IFDIR : S_IFREG };
+			bool ok = l->plus &&
+			    mailbox_stat_row(m, &row[i], &st) == 0;
+
+			full = !add_entry(l, row[i].name, &st, ok,
+			    row[i].cookie + 2);
+			cookie = row[i].cookie;
+		}
+	free(row);
+	return n < 0 && l->used == 0 ? n : 0;
+}
+
+static void
+list(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off, bool plus)
+{
+	struct mailbox *m = begin(req, OPS_READDIR);
+	struct listing l = { req, plus, malloc(size), size, 0 };
+	bool full = false;
+	int r = l.buf == NULL ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = add_dots(&l, m, (int64_t)dir, off, &full);
+	if (r == 0 && !full)
+		r = add_rows(&l, m, (int64_t)dir, off > 2 ? off - 2 : 0);
+	if (r < 0)
+		reply_err(req, r);
+	else
+		fuse_reply_buf(req, l.buf, l.used);
+	free(l.buf);
+}
+
+static void
+op_readdir(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	list(req, dir, size, off, false);
+}
+
+static void
+op_readdirplus(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	list(req, dir, size, off, true);
+}
+
+/* Answered by us and without a cache: two listings at once over the kernel's
+ * cached directory can miss names. */
+static void
+op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	begin(req, OPS_OTHER);
+	fuse_reply_open(req, fi);
+}
+
+static void
+op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	begin(req, OPS_OTHER);
+	fuse_reply_err(req, 0);
+}
+
+/* ---- names ---- */
+
+static void
+op_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode)
+{
+	const struct fuse_ctx *c = fuse_req_ctx(req);
+	struct stat st;
+	int r = mailbox_mkdir(begin(req, OPS_MKDIR), (int64_t)dir, name,
+	    mode & ~c->umask, c->uid, c->gid, &st);
+
+	reply_entry(req, r, &st);
+}
+
+static int
+create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
+    struct stat *st)
+{
+	const struct fuse_ctx *c = fuse_req_ctx(req);
+
+	return mailbox_create(begin(req, OPS_CREATE), (int64_t)dir, name,
+	    mode & ~c->umask, c->uid, c->gid, st);
+}
+
+static void
+op_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
+    dev_t rdev)
+{
+	struct stat st;
+	int r = S_ISREG(mode) ? create(req, dir, name, mode, &st) : -EPERM;
+
+	reply_entry(req, r, &st);
+}
+
+static void
+op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
+    struct fuse_file_info *fi)
+{
+	struct fuse_entry_param e;
+	struct stat st;
+	int r = create(req, dir, name, mode, &st);
+
+	if (r < 0) {
+		reply_err(req, r);
+		return;
+	}
+	fill_entry(&e, &st);
+	fi->keep_cache = 1;
+	fuse_reply_create(req, &e, fi);
+}
+
+static void
+op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir,
+    const char *name)
+{
+	begin(req, OPS_OTHER);
+	reply_err(req, -EPERM);
+}
+
+static void
+op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	begin(req, OPS_OTHER);
+	reply_err(req, -EINVAL);
+}
+
+static void
+op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
+{
+	reply_err(req, mailbox_unlink(begin(req, OPS_UNLINK), (int64_t)dir,
+	    name));
+}
+
+static void
+op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
+{
+	reply_err(req, mailbox_rmdir(begin(req, OPS_RMDIR), (int64_t)dir,
+	    name));
+}
+
+static void
+op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir,
+    const char *new_name, unsigned flags)
+{
+	reply_err(req, mailbox_rename(begin(req, OPS_RENAME), (int64_t)dir,
+	    name, (int64_t)new_dir, new_name, flags));
+}
+
+static void
+op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t dir, const char *name)
+{
+	struct stat st;
+	int r = mailbox_link(begin(req, OPS_LINK), (int64_t)ino, (int64_t)dir,
+	    name, &st);
+
+	reply_entry(req, r, &st);
+}
+
+/* ---- bytes ---- */
+
+/* Once each; then the kernel opens, flushes and closes by itself. */
+static void
+op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	begin(req, OPS_OPEN);
+	fuse_reply_err(req, ENOSYS);
+}
+
+static void
+op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	begin(req, OPS_OTHER);
+	fuse_reply_err(req, ENOSYS);
+}
+
+/* Only of files that CREATE opened. */
+static void
+op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	begin(req, OPS_OTHER);
+	fuse_reply_err(req, 0);
+}
+
+static void
+op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	uint8_t *buf = malloc(size ? size : 1); /* untouched for a message */
+	struct mailbox_data d;
+	int r;
+
+	if (buf == NULL) {
+		reply_err(req, -ENOMEM);
+		return;
+	}
+	r = mailbox_read(begin(req, OPS_READ), (int64_t)ino, off, size, buf,
+	    &d);
+	if (r < 0)
+		reply_err(req, r);
+	else
+		fuse_reply_buf(req, (const char *)d.data.ptr, d.data.len);
+	if (r == 0)
+		message_unref(d.message);
+	free(buf);
+}
+
+static void
+op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+    off_t off, struct fuse_file_info *fi)
+{
+	ssize_t n = mailbox_write(begin(req, OPS_WRITE), (int64_t)ino, buf,
+	    size, off);
+
+	if (n < 0)
+		reply_err(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
+
+static void
+op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+    struct fuse_file_info *fi)
+{
+	reply_err(req, mailbox_allocate(begin(req, OPS_OTHER), (int64_t)ino,
+	    mode, off, len));
+}
+
+static void
+op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+    struct fuse_file_info *fi)
+{
+	reply_err(req, mailbox_fsync(begin(req, OPS_FSYNC), (int64_t)ino));
+}
+
+/* ---- the rest ---- */
+
+static void
+op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs st;
+	int r = mailbox_statfs(begin(req, OPS_OTHER), &st);
+
+	if (r < 0)
+		reply_err(req, r);
+	else
+		fuse_reply_statfs(req, &st);
+}
+
+/* Which socket commands talk to: how they find the daemon of a mountpoint. */
+static ssize_t
+control_xattr(const struct ops *o, char *buf, size_t max)
+{
+	size_t len = strlen(o->control);
+
+	if (max > 0 && len > max)
+		return -ERANGE;
+	if (max > 0)
+		memcpy(buf, o->control, len);
+	return (ssize_t)len;
+}
+
+static void
+reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
+{
+	if (n < 0)
+		reply_err(req, (int)n);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+}
+
+static void
+op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct mailbox *m = begin(req, OPS_XATTR);
+	char buf[4096];
+	size_t max = size < sizeof(buf) ? size : sizeof(buf);
+	ssize_t n;
+
+	if (ino == INDEX_ROOT_INO && ops_of(req)->control != NULL &&
+	    strcmp(name, "user.sesfs.control") == 0)
+		n = control_xattr(ops_of(req), buf, max);
+	else
+		n = mailbox_getxattr(m, (int64_t)ino, name, buf, max);
+	reply_xattr(req, n, buf, size);
+}
+
+static void
+op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	char buf[4096];
+	size_t max = size < sizeof(buf) ? size : sizeof(buf);
+	ssize_t n = mailbox_listxattr(begin(req, OPS_XATTR), (int64_t)ino, buf,
+	    max);
+
+	reply_xattr(req, n, buf, size);
+}
+
+static void
+op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+    const char *value, size_t size, int flags)
+{
+	begin(req, OPS_XATTR);
+	reply_err(req, -ENOTSUP);
+}
+
+static void
+op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	begin(req, OPS_XATTR);
+	reply_err(req, -ENOTSUP);
+}
+
+/* The kernel decides by mode and owner (default_permissions). */
+static void
+op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	begin(req, OPS_OTHER);
+	fuse_reply_err(req, 0);
+}
+
+/* No handlers for locks: the kernel's own are right, one daemon per mount. */
+const struct fuse_lowlevel_ops ops_table = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.symlink = op_symlink,
+	.rename = op_rename,
+	.link = op_link,
+	.open = op_open,
+	.read = op_read,
+	.write = op_write,
+	.flush = op_flush,
+	.release = op_release,
+	.fsync = op_fsync,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.releasedir = op_releasedir,
+	.fsyncdir = op_fsync,
+	.statfs = op_statfs,
+	.setxattr = op_setxattr,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
+	.access = op_access,
+	.create = op_create,
+	.fallocate = op_fallocate,
+};

@@ -1,0 +1,53 @@
+/* ops.h -- FUSE requests, answered from a mailbox.
+ *
+ * I/O is by inode: OPEN, FLUSH and RELEASE are left to the kernel (it is told
+ * ENOSYS once, which no program sees), so that a read is at most one READ and a
+ * re-read none. Attributes and names are cached by the kernel without limit
+ * and taken back by notification. The one place that decides which errno a
+ * program sees: ops_errno(). */
+#ifndef SESFS_FS_OPS_H
+#define SESFS_FS_OPS_H
+
+#include <stdatomic.h>
+
+#include "fs/mailbox.h"
+
+struct fuse_lowlevel_ops;
+
+enum ops_count {
+	OPS_LOOKUP,
+	OPS_GETATTR,
+	OPS_SETATTR,
+	OPS_READDIR,
+	OPS_READ,
+	OPS_WRITE,
+	OPS_OPEN,
+	OPS_CREATE,
+	OPS_RENAME,
+	OPS_LINK,
+	OPS_UNLINK,
+	OPS_MKDIR,
+	OPS_RMDIR,
+	OPS_XATTR,
+	OPS_FSYNC,
+	OPS_FORGET,
+	OPS_OTHER,
+	OPS_ERRORS,
+	OPS_COUNTS
+};
+
+/* The userdata of the FUSE session. */
+struct ops {
+	struct mailbox *mailbox;
+	const char *control; /* answered as the root's user.sesfs.control */
+	unsigned max_background; /* requests the kernel may queue ahead */
+	atomic_uint_fast64_t count[OPS_COUNTS];
+};
+
+extern const struct fuse_lowlevel_ops ops_table;
+
+/* The errno (positive) that a program sees for the negative result `r` of a
+ * mailbox operation; logs what turns into EIO. Pure but for that. */
+int ops_errno(int r);
+
+#endif

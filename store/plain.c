@@ -1,0 +1,293 @@
+#include "store/plain.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "store/lock.h"
+#include "store/source.h"
+
+struct message {
+	struct plain *owner; /* constant */
+	int64_t id;	     /* constant */
+	uint8_t *buf;	     /* constant after plain_publish */
+	size_t cap, len;     /* bytes; constant after plain_publish */
+	bool is_mapped;	     /* constant */
+	bool is_charged;     /* constant after plain_publish: owns its budget */
+	unsigned refs;	     /* [lock] */
+	int64_t idle_since_s; /* [lock] */
+	struct message *prev, *next; /* [lock] held list, newest first */
+	bool is_held;		     /* [lock] in the list */
+};
+
+struct plain {
+	uint64_t limit; /* constant */
+	pthread_mutex_t lock;
+	pthread_cond_t given; /* [lock] bytes came back */
+	uint64_t taken;	      /* [lock] bytes */
+	struct message *head, *tail; /* [lock] */
+	uint64_t held;		     /* [lock] messages in the list */
+};
+
+static int64_t
+clock_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+int
+plain_new(uint64_t limit, struct plain **ret)
+{
+	struct plain *p = calloc(1, sizeof(*p));
+
+	*ret = p;
+	if (p == NULL)
+		return -ENOMEM;
+	p->limit = limit;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->given, NULL);
+	return 0;
+}
+
+static void
+unlink_locked(struct plain *p, struct message *m)
+{
+	if (!m->is_held)
+		return;
+	*(m->prev ? &m->prev->next : &p->head) = m->next;
+	*(m->next ? &m->next->prev : &p->tail) = m->prev;
+	m->prev = m->next = NULL;
+	m->is_held = false;
+	p->held--;
+}
+
+static void
+push_locked(struct plain *p, struct message *m)
+{
+	m->prev = NULL;
+	m->next = p->head;
+	*(p->head ? &p->head->prev : &p->tail) = m;
+	p->head = m;
+	m->is_held = true;
+	p->held++;
+}
+
+/* Wipe and free one that nobody uses and no list has; gives its bytes back. */
+static void
+message_destroy(struct message *m)
+{
+	struct plain *p = m->owner;
+
+	if (m->is_mapped) {
+		sodium_munlock(m->buf, m->cap); /* wipes, also when not locked */
+		munmap(m->buf, m->cap);
+	} else {
+		sodium_memzero(m->buf, m->cap);
+		free(m->buf);
+	}
+	if (m->is_charged)
+		plain_give(p, m->cap);
+	free(m);
+}
+
+/* Take one idle held message out of the list, the least recently used first.
+ * now_s: only one that has been idle long enough; INT64_MAX: any. */
+static struct message *
+pop_idle_locked(struct plain *p, int64_t now_s)
+{
+	for (struct message *m = p->tail; m != NULL; m = m->prev)
+		if (m->refs == 0 && now_s - m->idle_since_s >= PLAIN_IDLE_S) {
+			unlink_locked(p, m);
+			return m;
+		}
+	return NULL;
+}
+
+static void
+wipe_idle(struct plain *p, int64_t now_s)
+{
+	for (;;) {
+		struct message *m;
+
+		pthread_mutex_lock(&p->lock);
+		m = pop_idle_locked(p, now_s);
+		pthread_mutex_unlock(&p->lock);
+		if (m == NULL)
+			return;
+		message_destroy(m);
+	}
+}
+
+void
+plain_free(struct plain *p)
+{
+	if (p == NULL)
+		return;
+	wipe_idle(p, INT64_MAX);
+	pthread_cond_destroy(&p->given);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+void
+plain_take(struct plain *p, uint64_t bytes)
+{
+	for (;;) {
+		struct message *m = NULL;
+
+		pthread_mutex_lock(&p->lock);
+		for (;;) {
+			if (p->taken == 0 || p->taken + bytes <= p->limit) {
+				p->taken += bytes;
+				pthread_mutex_unlock(&p->lock);
+				return;
+			}
+			if ((m = pop_idle_locked(p, INT64_MAX)) != NULL)
+				break;
+			pthread_cond_wait(&p->given, &p->lock);
+		}
+		pthread_mutex_unlock(&p->lock);
+		message_destroy(m);
+	}
+}
+
+void
+plain_give(struct plain *p, uint64_t bytes)
+{
+	LOCK_SCOPE(&p->lock);
+	p->taken -= bytes;
+	pthread_cond_broadcast(&p->given);
+}
+
+struct message *
+plain_find(struct plain *p, int64_t id)
+{
+	LOCK_SCOPE(&p->lock);
+	for (struct message *m = p->head; m != NULL; m = m->next)
+		if (m->id == id) {
+			m->refs++;
+			unlink_locked(p, m);
+			push_locked(p, m);
+			return m;
+		}
+	return NULL;
+}
+
+int
+plain_message(struct plain *p, int64_t id, size_t len, struct message **ret)
+{
+	struct message *m = calloc(1, sizeof(*m));
+
+	*ret = NULL;
+	if (m == NULL)
+		return -ENOMEM;
+	m->owner = p;
+	m->id = id;
+	m->cap = m->len = len;
+	m->refs = 1;
+	m->is_mapped = len >= PLAIN_HOLD_MIN;
+	if (m->is_mapped) {
+		m->buf = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (m->buf == MAP_FAILED)
+			m->buf = NULL;
+		else
+			/* Also sets MADV_DONTDUMP; over RLIMIT_MEMLOCK it
+			 * fails and the pages stay swappable for the seconds
+			 * they are held (sesfs(7) says so). */
+			(void)sodium_mlock(m->buf, len);
+	} else {
+		m->buf = malloc(len ? len : 1);
+	}
+	if (m->buf == NULL) {
+		free(m);
+		return -ENOMEM;
+	}
+	*ret = m;
+	return 0;
+}
+
+uint8_t *
+message_buf(struct message *m)
+{
+	return m->buf;
+}
+
+struct slice
+message_data(const struct message *m)
+{
+	return (struct slice){ m->buf, m->len };
+}
+
+void
+plain_publish(struct message *m, size_t len)
+{
+	LOCK_SCOPE(&m->owner->lock);
+	m->len = len;
+	m->is_charged = true;
+	if (m->is_mapped)
+		push_locked(m->owner, m);
+}
+
+void
+message_ref(struct message *m)
+{
+	LOCK_SCOPE(&m->owner->lock);
+	m->refs++;
+}
+
+void
+message_unref(struct message *m)
+{
+	bool is_last;
+
+	if (m == NULL)
+		return;
+	pthread_mutex_lock(&m->owner->lock);
+	is_last = --m->refs == 0 && !m->is_held;
+	m->idle_since_s = clock_s();
+	if (m->refs == 0 && m->is_held)
+		pthread_cond_broadcast(&m->owner->given);
+	pthread_mutex_unlock(&m->owner->lock);
+	if (is_last)
+		message_destroy(m);
+}
+
+void
+plain_wipe(struct plain *p, int64_t id)
+{
+	struct message *m = plain_find(p, id);
+
+	if (m == NULL)
+		return;
+	pthread_mutex_lock(&p->lock);
+	unlink_locked(p, m);
+	pthread_mutex_unlock(&p->lock);
+	message_unref(m);
+}
+
+void
+plain_wipe_all(struct plain *p)
+{
+	wipe_idle(p, INT64_MAX);
+}
+
+void
+plain_expire(struct plain *p, int64_t now_s)
+{
+	wipe_idle(p, now_s);
+}
+
+void
+plain_get_stats(struct plain *p, uint64_t *ret_bytes, uint64_t *ret_held)
+{
+	LOCK_SCOPE(&p->lock);
+	*ret_bytes = p->taken;
+	*ret_held = p->held;
+}

@@ -1,0 +1,49 @@
+/* plain.h -- verified messages in memory, within a budget.
+ *
+ * Plaintext (and the bodies on their way to it) is bounded over all threads: a
+ * caller takes bytes before it fetches and waits while others hold too many.
+ * A message is reference-counted; when its last user lets go, a small one (one
+ * READ carried it) is wiped at once, a large one is held until it has been
+ * idle for some seconds or its bytes are wanted. Held messages are in
+ * undumpable memory, locked as far as RLIMIT_MEMLOCK allows. Threads: any. */
+#ifndef SESFS_STORE_PLAIN_H
+#define SESFS_STORE_PLAIN_H
+
+#include "crypto/base.h"
+
+#define PLAIN_HOLD_MIN (128 * 1024) /* bytes; smaller ones are not held */
+#define PLAIN_IDLE_S 3		    /* seconds a held message may be idle */
+
+struct plain;
+struct message;
+
+int plain_new(uint64_t limit, struct plain **ret) MUST_CHECK;
+void plain_free(struct plain *p); /* no message may be in use */
+DEFINE_FREEP(struct plain, plain_free)
+
+/* Take `bytes` of the budget, waiting while others hold it. More than the
+ * whole budget is granted when nobody else holds any. */
+void plain_take(struct plain *p, uint64_t bytes);
+void plain_give(struct plain *p, uint64_t bytes);
+
+/* A held message of this id, with a reference, or NULL. */
+struct message *plain_find(struct plain *p, int64_t id);
+
+/* A new message of `len` bytes to be filled through message_buf, one reference,
+ * not yet to be found. The caller has taken the budget for it and keeps it
+ * until plain_publish. -ENOMEM. */
+int plain_message(struct plain *p, int64_t id, size_t len,
+    struct message **ret) MUST_CHECK;
+uint8_t *message_buf(struct message *m);
+/* Cut to the bytes that decryption made; let plain_find find it. The message
+ * now owns the `len` of plain_message bytes of budget and gives them back when
+ * it goes. */
+void plain_publish(struct message *m, size_t len);
+void message_ref(struct message *m);
+
+void plain_wipe(struct plain *p, int64_t id); /* held, if any */
+void plain_wipe_all(struct plain *p);	      /* all that is held idle */
+void plain_expire(struct plain *p, int64_t now_s);
+void plain_get_stats(struct plain *p, uint64_t *ret_bytes, uint64_t *ret_held);
+
+#endif
