@@ -46,6 +46,18 @@ crlf_size(const uint8_t *msg, size_t len)
 	return size;
 }
 
+/* Text was cut here: not within a character, or all of it would no longer be
+ * UTF-8 and be taken for something else. */
+static size_t
+whole_characters(const uint8_t *text, size_t len)
+{
+	size_t n = len;
+
+	while (n > 0 && len - n < 3 && (text[n - 1] & 0xc0) == 0x80)
+		n--;
+	return n > 0 && text[n - 1] >= 0xc0 ? n - 1 : len;
+}
+
 /* Take the first line of *text, without its line end. */
 static struct slice
 take_line(struct slice *text)
@@ -116,6 +128,8 @@ store(struct rfc822 *ret, enum rfc822_field f, const uint8_t *raw, size_t len)
 {
 	struct utf8_line out;
 
+	if (len == MAILTEXT_RAW_MAX)
+		len = whole_characters(raw, len);
 	utf8_line_init(&out, ret->value[f], RFC822_VALUE_MAX);
 	while (len > 0 && is_blank(raw[0]))
 		raw++, len--;
@@ -163,6 +177,7 @@ rfc822_parse(const uint8_t *msg, size_t len, struct rfc822 *ret)
 	if (len == 0)
 		return;
 	ret->crlf_size = crlf_size(msg, len);
-	read_header((struct slice){ msg, len < HEADER_MAX ? len : HEADER_MAX },
-	    ret);
+	if (len > HEADER_MAX)
+		len = whole_characters(msg, HEADER_MAX);
+	read_header((struct slice){ msg, len }, ret);
 }
