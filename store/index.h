@@ -14,7 +14,9 @@
  * makes it survive the loss of power.
  *
  * Errors: -ENOENT no such row; -EEXIST; -ENOTEMPTY; -ENOTDIR; -EISDIR;
- * -ENOSPC disk full; -EUCLEAN the file is not ours or broken; -ENOMEM; -EIO. */
+ * -ENAMETOOLONG and -EINVAL for names that cannot be; -EROFS a change of an
+ * index opened read_only; -ENOSPC disk full; -EUCLEAN the file is not ours or
+ * broken; -ENOMEM; -EIO. The last four have been logged. */
 #ifndef SESFS_STORE_INDEX_H
 #define SESFS_STORE_INDEX_H
 
@@ -28,23 +30,32 @@ struct index;
 
 /* Open or create DIR/index.db, migrate its schema forward. read_only: for
  * `ls` beside a daemon; -ENOENT when there is none. source: the s3:// URL,
- * recorded at creation and compared later (-EXDEV when it differs). On
- * creation the root and its cur, new, tmp are made with now_ns. Nodes without
- * a name (left by a death between unlink and forget) are dropped. */
+ * recorded at creation as the value "source" and compared later (-EXDEV when
+ * it differs); NULL: not compared, -EINVAL on creation. On creation the root
+ * and its cur, new, tmp are made with now_ns. Nodes without a name (left by a
+ * death between unlink and forget) are dropped. */
 int index_open(const char *dir, const char *source, bool read_only,
     int64_t now_ns, struct index **ret) MUST_CHECK;
 void index_close(struct index *ix);
 DEFINE_FREEP(struct index, index_close)
 
-/* fsync what has been committed (the WAL). */
+/* fsync what has been committed (the WAL). Takes no lock. */
 int index_sync(struct index *ix) MUST_CHECK;
 
-/* Small named values (seal: wrapped root key; policy fingerprint; uuid). */
+/* Small named values (seal: wrapped root key; policy fingerprint; uuid).
+ * -ERANGE when the value is longer than max. */
 int index_meta_get(struct index *ix, const char *name, void *ret, size_t max,
     size_t *ret_len) MUST_CHECK;
 int index_meta_set(struct index *ix, const char *name, const void *val,
     size_t len) MUST_CHECK;
 
+/* Make the changes that this thread makes until index_batch_end one
+ * transaction. Other threads' changes wait, their reads do not (and see
+ * nothing of it before the end); this thread's reads see its own. A call that
+ * fails inside undoes itself alone, except that after -ENOSPC, -EIO and the
+ * like the whole batch may be lost: then every later call and the end return
+ * that error. end without `commit` undoes all and returns 0. -EDEADLK when
+ * this thread is in a batch already. */
 int index_batch_begin(struct index *ix) MUST_CHECK;
 int index_batch_end(struct index *ix, bool commit) MUST_CHECK;
 
@@ -95,7 +106,14 @@ void object_clear(struct object *o); /* frees members */
  * keys become PENDING; a changed etag makes a new PENDING object that replaces
  * the old; what the index has in that range and the page lacks is passed to
  * `gone` (id) after the commit, its state GONE (a PENDING or REFUSED one is
- * deleted). counts may be NULL. -EINVAL when the page is not ascending. */
+ * deleted) -- and again by every later page of that range until
+ * index_object_drop has been called. An object that nobody can see (unlinked)
+ * is passed too. An etag that goes back to that of the READY object deletes
+ * the PENDING one; one that changes while PENDING makes a new id, so that the
+ * outcome of a look at the old body (-ENOENT) is never taken for the new.
+ * A page that changes nothing takes no lock and writes nothing. counts are
+ * set, not added to, and may be NULL; gone may be NULL. -EINVAL when the page
+ * is not ascending or not in its range. */
 struct index_merge_counts {
 	uint64_t added, replaced, removed, same;
 };
@@ -114,11 +132,14 @@ struct index_cursor {
 int index_pending(struct index *ix, int64_t now_unix, struct index_cursor *c,
     int64_t *ret_ids, size_t n) MUST_CHECK;
 
+/* ret is cleared on failure; else the caller calls object_clear. by_key: the
+ * READY one, else the PENDING or REFUSED one; never one that is GONE. */
 int index_object(struct index *ix, int64_t id, struct object *ret) MUST_CHECK;
 int index_object_by_key(struct index *ix, const char *key,
     struct object *ret) MUST_CHECK;
 
-/* Outcomes of looking at a pending object. */
+/* Outcomes of looking at a pending object; -ENOENT when it is not (or no
+ * longer) pending. */
 int index_object_refused(struct index *ix, int64_t id, enum refusal why)
     MUST_CHECK;
 int index_object_retry(struct index *ix, int64_t id, int64_t retry_at_unix)
@@ -126,19 +147,25 @@ int index_object_retry(struct index *ix, int64_t id, int64_t retry_at_unix)
 /* Make it READY: stores plain_size, crlf_size, suite, format, kms_key_id and
  * the sealed columns of `o`; makes its node (a new inode) with the name in
  * directory `dir`; moves directory times to now_ns; drops the object it
- * replaces (id in *ret_replaced, 0 none; its node as in index_object_drop). */
+ * replaces, as index_object_drop does (its inode in *ret_replaced_ino, 0
+ * none). -EEXIST when the directory has that name, -ENOENT also when the
+ * directory was removed. */
 int index_object_publish(struct index *ix, const struct object *o, int64_t dir,
     const char *name, int64_t now_ns, int64_t *ret_ino,
     int64_t *ret_replaced_ino) MUST_CHECK;
 /* A READY object left the bucket: remove its entries everywhere, move those
  * directories' times, keep the node (nlink 0, object GONE) until
- * index_node_forget. dirs: up to max parents touched, for invalidation. */
+ * index_node_forget. One without a node (unlinked and forgotten, never
+ * published) is deleted, *ret_ino 0. dirs: up to max parents touched, for
+ * invalidation. */
 int index_object_drop(struct index *ix, int64_t id, int64_t now_ns,
     int64_t *ret_ino, int64_t *ret_dirs, size_t max, size_t *ret_n) MUST_CHECK;
-/* New sealed columns after a rekey or a rebuilt key; NULL leaves as is. */
+/* New sealed columns after a rekey or a rebuilt key; a NULL ptr leaves as
+ * is. */
 int index_object_set_sealed(struct index *ix, int64_t id, struct slice key,
     struct slice headers) MUST_CHECK;
-/* Forget every sealed column (the seal is lost). */
+/* Forget every sealed column (the seal is lost). Outside a batch it goes in
+ * steps: after a death in between, call it again. */
 int index_drop_sealed(struct index *ix) MUST_CHECK;
 /* Policy changed: refused objects become pending again. */
 int index_retry_refused(struct index *ix) MUST_CHECK;
@@ -164,7 +191,8 @@ struct index_counts {
 int index_counts(struct index *ix, struct index_counts *ret) MUST_CHECK;
 
 /* Walk objects in key order (state -1: all); stop when fn returns non-zero,
- * which is returned. */
+ * which is returned. Nothing is held while fn runs, so that it may call the
+ * index; what changes meanwhile may or may not be seen. */
 typedef int index_object_fn(void *arg, const struct object *o);
 int index_each_object(struct index *ix, int state, index_object_fn *fn,
     void *arg) MUST_CHECK;
@@ -202,6 +230,11 @@ struct dirent_row {
 int index_readdir(struct index *ix, int64_t dir, int64_t cookie,
     struct dirent_row *ret, size_t n) MUST_CHECK;
 
+/* The path of a directory from the root, names joined by '/'; "" for the root.
+ * -ERANGE when it needs more than max bytes with its zero, -ENOENT when it was
+ * removed, -ENOTDIR. */
+int index_path(struct index *ix, int64_t dir, char *ret, size_t max) MUST_CHECK;
+
 /* All changes take the time (ns since the epoch) that ctime becomes and that
  * the touched directories' mtime becomes -- or one ns more than the latest
  * such time, so that no two changes share one (trap 3 of MAILDIR). */
@@ -238,9 +271,10 @@ enum {
 int index_setattr(struct index *ix, const struct node *n, unsigned what,
     int64_t now_ns, struct node *ret) MUST_CHECK;
 
-/* The kernel forgot a nameless node: delete it (and a GONE or hidden object's
- * node; the object row of an unlinked message stays as its tombstone).
- * Returns 0, also when it still has names. ret_kind may be NULL. */
+/* The kernel forgot a nameless node: delete it (with a GONE object's row; the
+ * row of an unlinked message stays as its tombstone). Returns 0, also when it
+ * still has names; -ENOENT when there is no such node. *ret_kind is set only
+ * when the node was deleted; ret_kind may be NULL. */
 int index_node_forget(struct index *ix, int64_t ino, enum node_kind *ret_kind)
     MUST_CHECK;
 
@@ -248,6 +282,13 @@ int index_node_forget(struct index *ix, int64_t ino, enum node_kind *ret_kind)
  * when unlinked. */
 int index_object_entry(struct index *ix, int64_t object_id, int64_t *ret_ino,
     int64_t *ret_dir, char ret_name[INDEX_NAME_MAX + 1]) MUST_CHECK;
+
+/* Walk the messages' names in `dir` (0: everywhere), ordered by last_modified;
+ * otherwise as index_each_object. Takes 16 bytes of memory per name. */
+typedef int index_entry_fn(void *arg, int64_t dir, const char *name,
+    const struct node *n, const struct object *o);
+int index_each_entry(struct index *ix, int64_t dir, index_entry_fn *fn,
+    void *arg) MUST_CHECK;
 
 /* Which directory receives objects under a key directory: "" is the inbox.
  * Folder rows survive renames of the directory; -ENOENT when never made or
