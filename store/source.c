@@ -115,32 +115,59 @@ struct opening {
 	struct object *o;
 	bool asked_kms;	     /* the key is as fresh as can be */
 	enum refusal why;
+	struct envelope *envelope; /* of the body being opened; NULL when a
+				    * held key made it needless */
 	struct message *message; /* decrypted, not yet published */
 	size_t len;		 /* bytes of it */
 };
 
-/* The content key: what is held, else (with the envelope) from KMS. */
+static int
+read_envelope(struct source *s, struct opening *op, const struct blob *b)
+{
+	int r;
+
+	envelope_free(TAKE(op->envelope));
+	if ((r = fetch_envelope(&s->fetch, op->o, b, b->len, &op->envelope,
+		 &op->why)) < 0)
+		return r;
+	op->o->suite = (uint8_t)op->envelope->suite;
+	op->o->format = accept_bit(op->envelope);
+	return 0;
+}
+
+/* The content key: what is held, else (with the envelope) from KMS. The first
+ * look at an object always reads its envelope. */
 static int
 get_key(struct source *s, struct opening *op, const struct blob *b,
     struct content_key *ret)
 {
-	CLEANUP(envelope_freep) struct envelope *e = NULL;
+	bool is_first = op->o->state == OBJECT_PENDING;
 	int r;
 
+	if (is_first && (r = read_envelope(s, op, b)) < 0)
+		return r;
 	if ((r = unwrap_held(s->unwrap, op->o, ret)) != -ENOENT)
 		return r;
-	if ((r = fetch_envelope(&s->fetch, op->o, b, b->len, &e,
-		 &op->why)) < 0)
+	if (!is_first && (r = read_envelope(s, op, b)) < 0)
 		return r;
-	op->o->suite = (uint8_t)e->suite;
-	op->o->format = accept_bit(e);
 	op->asked_kms = true;
-	if (e->suite == SUITE_PLAIN) {
+	if (op->envelope->suite == SUITE_PLAIN) {
 		memset(ret, 0, sizeof(*ret));
 		ret->suite = SUITE_PLAIN;
 		return 0;
 	}
-	return unwrap_fetch(s->unwrap, e, op->o, ret, &op->why);
+	return unwrap_fetch(s->unwrap, op->envelope, op->o, ret, &op->why);
+}
+
+/* Is the message as long as was promised: by the index once it is published,
+ * by the (unauthenticated) metadata before? */
+static bool
+has_right_length(const struct opening *op)
+{
+	if (op->o->state != OBJECT_PENDING)
+		return op->len == op->o->plain_size;
+	return op->envelope == NULL ||
+	    envelope_len_is(op->envelope, op->len);
 }
 
 static int
@@ -156,7 +183,7 @@ decrypt(struct source *s, struct opening *op, const struct blob *b,
 	if ((r = content_open(key, b->body, b->len, message_buf(m), &op->len,
 		 &op->why)) < 0)
 		return r;
-	if (op->o->state == OBJECT_READY && op->len != op->o->plain_size) {
+	if (!has_right_length(op)) {
 		op->why = LENGTH_MISMATCH;
 		return -EBADMSG;
 	}
@@ -246,6 +273,7 @@ open_any(struct source *s, struct opening *op)
 	if (op->o->suite == SUITE_PLAIN && b.body != NULL)
 		sodium_memzero(b.body, b.len);
 	blob_clear(&b);
+	envelope_free(TAKE(op->envelope));
 	return r;
 }
 
@@ -452,9 +480,14 @@ examine_envelope(struct source *s, struct object *o, enum refusal *ret_why)
 		o->format = accept_bit(e);
 		o->plain_size = content_plain_len(e->suite, len);
 		o->crlf_size = 0;
+		if (e->suite != SUITE_CBC && !envelope_len_is(e,
+						 o->plain_size)) {
+			*ret_why = LENGTH_MISMATCH;
+			r = -EBADMSG;
+		}
 		/* Only the padding knows how long a CBC message is. */
 		if (e->suite == SUITE_CBC)
-			r = -EXDEV;
+			r = -EXDEV; /* look at the whole */
 	}
 	blob_clear(&b);
 	return r;
@@ -518,6 +551,30 @@ source_headers(struct source *s, const struct object *o, struct rfc822 *ret)
 }
 
 /* ---- forgetting ---- */
+
+void
+source_policy_id(struct source *s, uint8_t ret[SOURCE_POLICY_ID_LEN])
+{
+	const char *account = s->o.policy.source_account;
+	const char *key[64];
+	size_t n = keypolicy_candidates(s->o.keys, NULL, key, NELEMS(key));
+	crypto_generichash_state st;
+
+	crypto_generichash_init(&st, NULL, 0, SOURCE_POLICY_ID_LEN);
+	crypto_generichash_update(&st, (const uint8_t *)&s->o.policy.accept,
+	    sizeof(s->o.policy.accept));
+	crypto_generichash_update(&st,
+	    (const uint8_t *)&s->o.max_message_size,
+	    sizeof(s->o.max_message_size));
+	if (account != NULL)
+		crypto_generichash_update(&st, (const uint8_t *)account,
+		    strlen(account) + 1);
+	for (size_t i = 0; i < n; i++)
+		if (key[i] != NULL)
+			crypto_generichash_update(&st,
+			    (const uint8_t *)key[i], strlen(key[i]) + 1);
+	crypto_generichash_final(&st, ret, SOURCE_POLICY_ID_LEN);
+}
 
 void
 source_forget_keys(struct source *s)

@@ -75,6 +75,11 @@ int source_headers(struct source *s, const struct object *o,
  * *.instruction and keys that end in '/'. Pure. */
 bool source_key_is_mail(const char *key);
 
+/* What decides whether an object is accepted, as a hash: when it differs from
+ * the last one, refused objects deserve another look. */
+#define SOURCE_POLICY_ID_LEN 32
+void source_policy_id(struct source *s, uint8_t ret[SOURCE_POLICY_ID_LEN]);
+
 void source_forget_keys(struct source *s);  /* keyring, root key, plaintext */
 void source_forget_plain(struct source *s); /* plaintext only */
 /* Wipe what is idle for some seconds or past its time to live. */

@@ -534,6 +534,26 @@ look_at_pending(struct sync *s)
 
 /* ---- passes ---- */
 
+/* Refused objects get another look when policy is another one than at the last
+ * pass; those that KMS refused with every pass: it may have changed its mind. */
+static int
+reconsider(struct sync *s)
+{
+	uint8_t now[SOURCE_POLICY_ID_LEN], then[SOURCE_POLICY_ID_LEN];
+	size_t len = 0;
+	int r;
+
+	source_policy_id(s->o.source, now);
+	r = index_meta_get(s->o.index, "policy", then, sizeof(then), &len);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && len == sizeof(now) && memcmp(now, then, len) == 0)
+		return index_retry_refused_why(s->o.index, KMS_ACCESS);
+	if ((r = index_retry_refused(s->o.index)) < 0)
+		return r;
+	return index_meta_set(s->o.index, "policy", now, sizeof(now));
+}
+
 static int
 pass(struct sync *s)
 {
@@ -541,8 +561,7 @@ pass(struct sync *s)
 
 	s->p = (struct sync_progress){
 		.started_ms = clock_ms(CLOCK_MONOTONIC) };
-	/* KMS may allow today what it refused yesterday. */
-	if ((r = index_retry_refused_why(s->o.index, KMS_ACCESS)) < 0 ||
+	if ((r = reconsider(s)) < 0 ||
 	    (r = list(s)) < 0)
 		return r;
 	if ((r = look_at_pending(s)) == 0 && s->p.failed > 0)

@@ -1,0 +1,486 @@
+"""The tree of a mounted bucket: names, bytes, attributes, changes."""
+import errno
+import fcntl
+import mmap
+import os
+import re
+import stat
+import subprocess
+import time
+
+from harness import (equal, is_mounted, main, raises, read, renameat2, sha256,
+                     until, wipe_page_cache)
+
+NAME = re.compile(r"^\d+\.[0-9a-f]{32}\.sesfs,S=(\d+)(,W=\d+)?$")
+
+
+def filled(bench, count=20, *args, prefix="inbound/", **kw):
+    bench.cloud.generate("mail", prefix, count, seed=1)
+    m = bench.mount("s3://mail/inbound", *args, **kw)
+    m.sync()
+    return m
+
+
+def test_read_all(bench):
+    """Every message is there with exact size, bytes, date and attributes."""
+    m = filled(bench, 60)
+    objects = {o["key"]: o for o in bench.cloud.manifest("mail")}
+    by_key = m.by_key()
+    equal(set(by_key), set(objects), "keys shown")
+    for key, path in by_key.items():
+        o = objects[key]
+        name = os.path.basename(path)
+        match = NAME.match(name)
+        assert match, name
+        assert len(name) <= 120, name
+        st = os.stat(path)
+        data = read(path)
+        equal(sha256(data), o["sha256"], key)
+        equal(st.st_size, o["plain_size"], key)
+        equal(int(match[1]), st.st_size, name)
+        equal(st.st_nlink, 1, key)
+        equal(stat.S_IMODE(st.st_mode), 0o600, key)
+        equal(os.getxattr(path, "user.sesfs.etag").decode(), o["etag"], key)
+        equal(os.getxattr(path, "user.sesfs.format"), b"kms-gcm", key)
+        assert b":key/" in os.getxattr(path, "user.sesfs.kms-key")
+        crlf = len(data) + len(re.findall(rb"(?<!\r)\n", data))
+        if match[2]:
+            equal(int(match[2][3:]), crlf, "W= of " + key)
+    for leaf in ("cur", "new", "tmp"):
+        equal(os.stat(os.path.join(m.path, leaf)).st_nlink, 2, leaf)
+    equal(os.stat(m.path).st_nlink, 5, "links of the root")
+    raises(errno.ENODATA, os.getxattr, m.path + "/new", "user.sesfs.key")
+    raises(errno.ENOTSUP, os.setxattr, m.mails()[0], "user.x", b"y")
+
+
+def test_requests(bench):
+    """One GET and one Decrypt a message for its whole life, none for stat."""
+    bench.cloud.generate("mail", "inbound/", 30, seed=2)
+    m = bench.mount("s3://mail/inbound")
+    m.sync()
+    c = bench.cloud
+    equal(c.count("s3.get"), 30, "GETs of the first index")
+    equal(c.count("kms.decrypt"), 30, "Decrypts of the first index")
+    equal(c.count("s3.head"), c.count("s3.head"), "")
+    c.reset_counters()
+    for _ in range(2):
+        for p in m.mails():
+            os.stat(p)
+            read(p)
+            wipe_page_cache(p)
+    equal(c.count("s3.") + c.count("kms."), 0, "requests of two readings")
+    m.stop()
+    m.start()
+    c.reset_counters()
+    until("the daemon's first pass", lambda: m.status()["sync"]["passes"] > 0
+          if "passes" in m.status().get("sync", {}) else True)
+    for p in m.mails():
+        read(p)
+    equal(c.count("s3.get"), 0, "GETs after a remount")
+    equal(c.count("kms."), 1, "KMS calls after a remount")
+
+
+def test_rename_and_flags(bench):
+    """new to cur, flags, free base names; all survive remount and kill."""
+    m = filled(bench, 8)
+    mails = m.mails()
+    inodes = {os.stat(p).st_ino for p in mails}
+    moved = []
+    for i, p in enumerate(mails):
+        base = os.path.basename(p)
+        if i == 1:
+            base += ",U=17"
+        if i == 2:
+            base = "a name of the client's own"
+        q = f"{m.path}/cur/{base}:2,{'FS' if i % 2 else 'S'}"
+        mtime, ctime = os.stat(p).st_mtime_ns, os.stat(p).st_ctime_ns
+        os.rename(p, q)
+        equal(os.stat(q).st_mtime_ns, mtime, "mtime after rename")
+        assert os.stat(q).st_ctime_ns > ctime
+        moved.append(q)
+    equal(m.mails(), sorted(moved), "after renames")
+    contents = {p: sha256(read(p)) for p in moved}
+    m.stop()
+    m.start()
+    equal(m.mails(), sorted(moved), "after a remount")
+    equal({os.stat(p).st_ino for p in moved}, inodes, "inodes")
+    q = moved[0][:-1] + "T"
+    os.rename(moved[0], q)
+    m.kill()
+    m.start()  # clears the dead mount away
+    assert os.path.exists(q)
+    equal(sha256(read(q)), contents[moved[0]], "bytes after kill -9")
+    m.sync()
+    equal(len(m.mails()), 8, "messages after another listing")
+    # no flag of renameat2 but NOREPLACE
+    raises(errno.EINVAL, renameat2, q, moved[1], 2)
+    raises(errno.EEXIST, renameat2, q, moved[1], 1)
+
+
+def test_copy_by_link(bench):
+    """Dovecot's COPY: link into tmp, rename; one inode, nlink 2."""
+    m = filled(bench, 3)
+    a = m.mails()[0]
+    os.mkdir(m.path + "/.Archive")
+    for leaf in ("cur", "new", "tmp"):
+        os.mkdir(f"{m.path}/.Archive/{leaf}")
+    t = m.path + "/.Archive/tmp/copy"
+    ctime = os.stat(a).st_ctime_ns
+    os.link(a, t)
+    os.rename(t, m.path + "/.Archive/cur/copy:2,S")
+    t = m.path + "/.Archive/cur/copy:2,S"
+    sa, st = os.stat(a), os.stat(t)
+    equal((sa.st_ino, sa.st_nlink), (st.st_ino, 2), "linked inode")
+    assert sa.st_ctime_ns > ctime
+    equal(read(a), read(t), "both names' bytes")
+    os.unlink(a)
+    equal(os.stat(t).st_nlink, 1, "links after unlink")
+    wipe_page_cache(t)
+    assert len(read(t)) == st.st_size
+    m.stop()
+    m.start()
+    equal(os.stat(t).st_ino, st.st_ino, "inode after remount")
+    m.sync()
+    equal(len(m.mails()), 2, "the unlinked name stays away")
+
+
+def test_unlink_is_hidden(bench):
+    """Unlinked mail stays in the bucket and never comes back."""
+    m = filled(bench, 5)
+    victim = m.mails()[0]
+    key = os.getxattr(victim, "user.sesfs.key").decode()
+    with open(victim, "rb") as f:
+        os.unlink(victim)
+        equal(len(f.read()), os.fstat(f.fileno()).st_size,
+              "reading an unlinked open file")
+        equal(os.fstat(f.fileno()).st_nlink, 0, "links of it")
+    m.sync()
+    equal(len(m.mails()), 4, "messages")
+    assert key in {o["key"] for o in bench.cloud.manifest("mail")}
+    equal(bench.cloud.count("s3.delete"), 0, "deletes")
+    m.stop()
+    m.start()
+    m.sync()
+    equal(len(m.mails()), 4, "messages after a remount")
+
+
+def test_folders(bench):
+    """Key directories are folders; names are mapped; folders move and go."""
+    c = bench.cloud
+    for prefix in ("inbound/", "inbound/Sales/2026/", "inbound/a.b/",
+                   "inbound/a_b/", "inbound/Über/", "inbound/R&D/"):
+        c.generate("mail", prefix, 3, seed=len(prefix))
+    m = bench.mount("s3://mail/inbound")
+    m.sync()
+    dirs = {d for d in os.listdir(m.path) if d.startswith(".")}
+    assert ".Sales.2026" in dirs and ".&ANw-ber" in dirs \
+        and ".R&-D" in dirs and ".a_b" in dirs, dirs
+    equal(len([d for d in dirs if d.startswith(".a_b")]), 2,
+          "folders of two directories with one name")
+    for d in dirs:
+        equal(len(m.mails(d[1:])), 3, d)
+        equal(sorted(os.listdir(m.path + "/" + d)),
+              ["cur", "maildirfolder", "new", "tmp"], d)
+    # The folder keeps receiving under the name a client gave it.
+    os.rename(m.path + "/.Sales.2026", m.path + "/.Old")
+    c.generate("mail", "inbound/Sales/2026/", 2, seed=99)
+    m.sync()
+    equal(len(m.mails("Old")), 5, "mail in the renamed folder")
+    # Remove a folder as Dovecot does: first to ..DOVECOT-TRASHED.
+    os.rename(m.path + "/.Old", m.path + "/..DOVECOT-TRASHED")
+    c.generate("mail", "inbound/Sales/2026/", 1, seed=100)
+    m.sync()
+    equal(len(m.mails("Sales.2026")), 1, "mail while the folder is trashed")
+    trash = m.path + "/..DOVECOT-TRASHED"
+    raises(errno.ENOTEMPTY, os.rmdir, trash)
+    subprocess.run(["rm", "-rf", trash], check=True)
+    assert not os.path.exists(trash)
+    raises(errno.EPERM, os.rmdir, m.path + "/tmp")
+    raises(errno.EPERM, os.rename, m.path + "/cur", m.path + "/x")
+    # Move a message between folders.
+    p = m.mails("R&-D")[0]
+    os.rename(p, m.path + "/cur/" + os.path.basename(p) + ":2,S")
+    equal(len(m.mails("R&-D")), 2, "after a move")
+
+
+def test_inbox_and_junk(bench):
+    c = bench.cloud
+    c.generate("mail", "in/", 10, seed=5, spam_percent=100)
+    c.generate("mail", "other/", 4, seed=6, spam_percent=0)
+    m = bench.mount("s3://mail", "--inbox", "other", "--junk", "Junk")
+    m.sync()
+    equal(len(m.mails()), 4, "inbox")
+    equal(len(m.mails("Junk")), 10, "junk")
+    equal(os.getxattr(m.mails("Junk")[0], "user.sesfs.spam"), b"FAIL", "spam")
+
+
+def test_control_files(bench):
+    """Clients' own files: any name, locks, mmap, truncation, append, rename."""
+    m = filled(bench, 2)
+    p = m.path + "/dovecot-uidlist"
+    fd = os.open(p + ".lock", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o640)
+    raises(errno.EEXIST, os.open, p + ".lock", os.O_CREAT | os.O_EXCL)
+    os.write(fd, b"123456789")
+    os.fsync(fd)
+    os.close(fd)
+    os.rename(p + ".lock", p)
+    equal(read(p), b"123456789", "bytes")
+    with open(p, "wb") as f:  # O_TRUNC comes as SETATTR
+        f.write(b"xy")
+    equal(read(p), b"xy", "after truncation")
+    with open(p, "ab") as f:
+        f.write(b"z" * 100000)
+    equal(os.stat(p).st_size, 100002, "after append")
+    with open(p, "r+b") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        view = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        equal(view[:3], b"xyz", "mmap")
+        view.close()
+        f.truncate(5)
+    equal(read(p), b"xyzzz", "after ftruncate")
+    os.utime(p, ns=(10**18, 10**18 + 7))
+    equal(os.stat(p).st_mtime_ns, 10**18 + 7, "utime")
+    os.chmod(p, 0o644)
+    equal(stat.S_IMODE(os.stat(p).st_mode), 0o644, "chmod")
+    os.makedirs(m.path + "/.notmuch/xapian/deep")
+    with open(m.path + "/.notmuch/xapian/deep/new", "w") as f:
+        f.write("db")
+    # unlinked while open
+    with open(p, "r+b") as f:
+        os.unlink(p)
+        f.write(b"still")
+        f.seek(0)
+        equal(f.read(), b"still", "an unlinked open file")
+    # many more files than descriptors are kept
+    for i in range(200):
+        with open(f"{m.path}/.notmuch/{i}", "w") as f:
+            f.write(str(i))
+    m.stop()
+    m.start()
+    for i in range(200):
+        equal(read(f"{m.path}/.notmuch/{i}"), str(i).encode(), "remounted")
+    equal(read(m.path + "/.notmuch/xapian/deep/new"), b"db", "remounted")
+    raises(errno.EPERM, os.symlink, "x", m.path + "/link")
+    files = len(os.listdir(m.state + "/files"))
+    equal(files, 201, "files kept")
+
+
+def test_saving_is_refused(bench):
+    """tmp can be written; new and cur take no new mail yet; mail is
+    immutable."""
+    m = filled(bench, 2)
+    t = m.path + "/tmp/draft"
+    with open(t, "w") as f:
+        f.write("Subject: x\n\n")
+    for d in ("new", "cur"):
+        raises(errno.EROFS, os.rename, t, f"{m.path}/{d}/draft")
+        raises(errno.EROFS, os.link, t, f"{m.path}/{d}/draft")
+        raises(errno.EROFS, os.open, f"{m.path}/{d}/y",
+               os.O_CREAT | os.O_WRONLY)
+        raises(errno.EPERM, os.mkdir, f"{m.path}/{d}/y")
+    os.unlink(t)
+    p = m.mails()[0]
+    raises(errno.EPERM, os.truncate, p, 3)
+    raises(errno.EPERM, os.utime, p, (1, 1))
+    raises(errno.EPERM, os.chmod, p, 0o644)
+    with open(p, "r+b", buffering=0) as f:
+        raises(errno.EPERM, f.write, b"x")
+    raises(errno.ENAMETOOLONG, os.rename, p, m.path + "/cur/" + "x" * 256)
+
+
+def test_directory_times(bench):
+    """mtime moves with every change, by itself never, and is never ahead."""
+    m = filled(bench, 4)
+    new = m.path + "/new"
+    seen = [os.stat(new).st_mtime_ns]
+    for p in m.mails():
+        os.rename(p, p + ":2,S")
+        seen.append(os.stat(new).st_mtime_ns)
+    equal(sorted(set(seen)), seen, "each change has a time of its own")
+    assert seen[-1] <= time.time_ns()
+    bench.cloud.generate("mail", "inbound/", 1, seed=77)
+    m.sync()
+    seen.append(os.stat(new).st_mtime_ns)
+    assert seen[-1] > seen[-2]
+    m.sync()
+    list(os.scandir(new))
+    equal(os.stat(new).st_mtime_ns, seen[-1], "nothing changed")
+    m.stop()
+    m.start()
+    equal(os.stat(new).st_mtime_ns, seen[-1], "after a remount")
+
+
+def test_changes_in_the_bucket(bench):
+    """New, replaced and removed objects."""
+    m = filled(bench, 10)
+    c = bench.cloud
+    objects = m.by_key()
+    removed, replaced = sorted(objects)[:2]
+    inode = os.stat(objects[replaced]).st_ino
+    os.stat(objects[removed])
+    c.delete("mail", removed)
+    c.generate("mail", "inbound/", 1, seed=1234, key=replaced)
+    c.generate("mail", "inbound/", 2, seed=4321)
+    m.sync()
+    after = m.by_key()
+    equal(len(after), 11, "messages")
+    assert removed not in after
+    raises(errno.ENOENT, os.stat, objects[removed])
+    raises(errno.ENOENT, os.stat, objects[replaced])
+    assert os.stat(after[replaced]).st_ino > inode
+    equal(read(after[replaced]), c.plain("mail", replaced), "new bytes")
+
+
+def test_tampered(bench):
+    """What fails its tag is EBADMSG with a reason in the log, others stay."""
+    m = filled(bench, 6, "--cache-size", "0")
+    c = bench.cloud
+    victim = m.mails()[0]
+    key = os.getxattr(victim, "user.sesfs.key").decode()
+    c.flip("mail", key, 5)
+    wipe_page_cache(victim)
+    raises(errno.EBADMSG, read, victim)
+    assert key in m.log(), m.log()
+    for p in m.mails()[1:]:
+        read(p)
+    # tampered before it was ever listed: refused, named, not shown
+    c.generate("mail", "inbound/", 1, seed=55)
+    fresh = {o["key"] for o in c.manifest("mail")} - set(m.by_key())
+    equal(len(fresh), 1, "new objects")
+    c.flip("mail", fresh.copy().pop(), 7)
+    m.sync()
+    equal(len(m.mails()), 6, "shown")
+    status = m.status()
+    assert "AUTH_FAILED" in str(status), status
+    out = bench.sesfs("ls", "--refused", *bench.common(m.state), m.source)
+    assert fresh.pop() in out and "AUTH_FAILED" in out, out
+
+
+def test_offline(bench):
+    """Remounted without a network everything is listed at once; with it again
+    all can be read."""
+    m = filled(bench, 12)
+    sizes = {p: os.stat(p).st_size for p in m.mails()}
+    for p in sizes:
+        read(p)
+        wipe_page_cache(p)
+    # while keys are held, no network is needed
+    url = bench.env["AWS_ENDPOINT_URL"]
+    c = bench.cloud
+    c.set(s3_reset=100, kms_reset=100, sts_reset=100)
+    for p in sizes:
+        equal(len(read(p)), sizes[p], "cached and key held")
+    m.stop()
+    bench.env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    m.start()
+    equal({p: os.stat(p).st_size for p in m.mails()}, sizes, "listed offline")
+    m.stop()
+    bench.env["AWS_ENDPOINT_URL"] = url
+    c.set(s3_reset=0, kms_reset=0, sts_reset=0)
+    m.start()
+    for p in sizes:
+        equal(len(read(p)), sizes[p], "read again")
+
+
+def test_errors(bench):
+    """KMS and S3 saying no have errnos of their own."""
+    m = filled(bench, 4, "--cache-size", "0", "--key-ttl", "1")
+    p = m.mails()[0]
+    c = bench.cloud
+    time.sleep(1.5)
+    wipe_page_cache(p)
+    c.set(deny="kms:Decrypt")
+    raises(errno.EKEYREJECTED, read, p)
+    c.set(deny="s3:GetObject")
+    raises(errno.EACCES, read, p)
+    c.set(deny="")
+    read(p)
+
+
+def test_read_only(bench):
+    m = filled(bench, 3)
+    p = m.mails()[0]
+    m.stop()
+    m.args.append("--read-only")
+    m.start()
+    read(p)
+    assert not os.access(m.path + "/cur", os.W_OK)
+    raises(errno.EROFS, os.rename, p, p + ":2,S")
+    raises(errno.EROFS, os.unlink, p)
+    raises(errno.EROFS, os.open, m.path + "/x", os.O_CREAT | os.O_WRONLY)
+
+
+def test_delete_refuse(bench):
+    m = filled(bench, 2, "--delete", "refuse")
+    raises(errno.EPERM, os.unlink, m.mails()[0])
+    equal(len(m.mails()), 2, "still there")
+
+
+def test_second_daemon_and_stale_mount(bench):
+    """One daemon a state directory; a dead mount is cleared by the next."""
+    m = filled(bench, 3)
+    out, err, code = bench.sesfs(
+        "mount", "-f", *bench.common(m.state), m.source,
+        bench.work, ok=None, both=True)
+    equal(code, 1, "exit of a second daemon")
+    assert str(m.process.pid) in err, err
+    other = bench.work + "/other.state"
+    out, err, code = bench.sesfs("mount", "-f", *bench.common(other),
+                                 m.source, m.path, ok=None, both=True)
+    equal(code, 1, "exit of a mount over a mount")
+    m.kill()
+    raises(errno.ENOTCONN, os.stat, m.path)
+    m.start()
+    equal(len(m.mails()), 3, "after a stale mount")
+
+
+def test_background(bench):
+    """Without -f the command returns when the tree is served."""
+    bench.cloud.generate("mail", "inbound/", 5, seed=3)
+    path = bench.work + "/bg"
+    os.mkdir(path)
+    state = bench.work + "/bg.state"
+    bench.sesfs("mount", *bench.common(state), "s3://mail/inbound", path)
+    assert is_mounted(path)
+    try:
+        bench.sesfs("sync", *bench.common(state), "s3://mail/inbound")
+        equal(len(os.listdir(path + "/new")), 5, "mails")
+    finally:
+        bench.sesfs("umount", path)
+    assert not is_mounted(path)
+
+
+def test_lazy_unmount(bench):
+    """Taken out of the tree with a file open, the daemon ends all the same."""
+    m = filled(bench, 3)
+    p = m.mails()[0]
+    with open(p, "rb"):
+        subprocess.run(["fusermount3", "-uz", m.path], check=True)
+        until("the daemon to end", lambda: m.process.poll() is not None)
+    equal(m.process.returncode, 0, m.log())
+
+
+def test_odd_keys(bench):
+    """Keys of 1,024 bytes, any UTF-8, + % & space and control characters."""
+    c = bench.cloud
+    odd = ["a+b", "a b", "a%20b", "a&b=c?d", "tab\tkey", "nl\nkey", "é/ü",
+           "x" * 500, "日本/語", "'\"<>\\", "\x01\x1f", "..", "a//b", "/lead",
+           "~", "😀" * 200]
+    for i, k in enumerate(odd):
+        c.generate("mail", "odd/", 1, seed=i, key="odd/" + k,
+                   format="kmsctx-gcm")
+    m = bench.mount("s3://mail/odd", "--accept", "+renamed")
+    m.sync()
+    found = {}
+    for d in os.listdir(m.path):
+        if d.startswith("."):
+            found.update(m.by_key(d[1:]))
+    found.update(m.by_key())
+    equal(set(found), {"odd/" + k for k in odd}, "keys")
+    for k, p in found.items():
+        equal(read(p), c.plain("mail", k), k)
+
+
+if __name__ == "__main__":
+    main(globals())

@@ -1,0 +1,106 @@
+#include "check.h"
+
+#include <pthread.h>
+
+#include "store/plain.h"
+#include "store/source.h"
+
+#define BIG (200 * 1024)
+
+static struct message *
+make(struct plain *p, int64_t id, size_t len)
+{
+	struct message *m = NULL;
+
+	plain_take(p, len);
+	CHECK_EQ(plain_message(p, id, len, &m), 0);
+	memset(message_buf(m), (int)id, len);
+	plain_publish(m, len);
+	return m;
+}
+
+static void
+check_stats(struct plain *p, uint64_t bytes, uint64_t held)
+{
+	uint64_t b, h;
+
+	plain_get_stats(p, &b, &h);
+	CHECK_EQ(b, bytes);
+	CHECK_EQ(h, held);
+}
+
+struct taker {
+	struct plain *p;
+	uint64_t bytes;
+};
+
+static void *
+take(void *arg)
+{
+	struct taker *t = arg;
+
+	plain_take(t->p, t->bytes);
+	return NULL;
+}
+
+int
+main(void)
+{
+	struct plain *p;
+	struct message *m, *again;
+	struct taker t;
+	pthread_t thread;
+
+	CHECK_EQ(plain_new(3 * BIG, &p), 0);
+
+	/* a small one goes with its last user */
+	m = make(p, 1, 100);
+	CHECK(plain_find(p, 1) == NULL);
+	check_stats(p, 100, 0);
+	message_unref(m);
+	check_stats(p, 0, 0);
+
+	/* a big one is held, found, and leaves when its bytes are wanted */
+	message_unref(make(p, 2, BIG));
+	message_unref(make(p, 3, BIG));
+	check_stats(p, 2 * BIG, 2);
+	m = plain_find(p, 2);
+	CHECK(m != NULL);
+	CHECK_EQ(message_data(m).ptr[BIG - 1], 2);
+	plain_take(p, 2 * BIG); /* 3 must go, 2 is in use */
+	CHECK(plain_find(p, 3) == NULL);
+	again = plain_find(p, 2);
+	CHECK(again == m);
+	message_unref(again);
+	plain_give(p, 2 * BIG);
+
+	/* time: an idle one goes after PLAIN_IDLE_S, one in use never */
+	plain_expire(p, INT64_MAX);
+	CHECK((again = plain_find(p, 2)) == m);
+	message_unref(again);
+	message_unref(m);
+	plain_expire(p, 0);
+	check_stats(p, BIG, 1);
+	plain_expire(p, INT64_MAX);
+	check_stats(p, 0, 0);
+
+	/* wiped while in use: the user keeps it, nobody finds it */
+	m = make(p, 4, BIG);
+	plain_wipe(p, 4);
+	CHECK(plain_find(p, 4) == NULL);
+	CHECK_EQ(message_data(m).ptr[0], 4);
+	message_unref(m);
+	check_stats(p, 0, 0);
+
+	/* a taker waits for what another holds; more than the whole budget is
+	 * granted to one alone */
+	plain_take(p, 2 * BIG);
+	t = (struct taker){ p, 100 * BIG };
+	CHECK_EQ(pthread_create(&thread, NULL, take, &t), 0);
+	plain_give(p, 2 * BIG);
+	pthread_join(thread, NULL);
+	check_stats(p, 100 * BIG, 0);
+	plain_give(p, 100 * BIG);
+	plain_free(p);
+	return check_done();
+}
