@@ -6,6 +6,7 @@
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "fs/ops.h"
 #include "store/log.h"
 
+#define WAKE_SIGNAL SIGRTMIN /* ends the loop's sleep; has no other effect */
 #define IDLE_THREADS 10 /* FUSE workers kept when there is little to do */
 #define SPARE_THREADS 16 /* beyond those that may wait for S3 */
 
@@ -31,7 +33,7 @@ struct mount {
 	dev_t dev;	/* of the mounted tree */
 	int stop_fd;	/* eventfd: mount_stop was called */
 	int done_fd;	/* eventfd: the loop ended, the watcher shall go */
-	pthread_t watcher;
+	pthread_t watcher, loop_thread;
 };
 
 /* ---- mounting and unmounting from outside ---- */
@@ -202,9 +204,11 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 		return -errno;
 	if ((r = open_session(m)) < 0)
 		return r;
-	if ((r = mountinfo_read(m->o.mountpoint, &info)) < 0)
+	if ((r = mountinfo_read(m->o.mountpoint, &info)) < 0) {
+		fuse_session_unmount(m->session);
 		return log_err(r, "mount: find %s in mountinfo: %s",
 		    m->o.mountpoint, strerror(-r));
+	}
 	m->dev = makedev(info.major, info.minor);
 	mailbox_set_inval(o->mailbox, notify_inval, m);
 	*ret = TAKE(m);
@@ -217,13 +221,25 @@ free_const(const char *s)
 	free(__extension__(char *)(uintptr_t)s);
 }
 
+static bool
+is_still_mounted(const struct mount *m)
+{
+	struct mountinfo info;
+	int r = mountinfo_read(m->o.mountpoint, &info);
+
+	/* When mountinfo cannot be read, nothing is known to have changed. */
+	return r != -ENOENT &&
+	    (r < 0 || makedev(info.major, info.minor) == m->dev);
+}
+
 void
 mount_free(struct mount *m)
 {
 	if (m == NULL)
 		return;
 	mailbox_set_inval(m->o.mailbox, NULL, NULL);
-	if (m->is_mounted)
+	/* By its path: only when it is still ours that lies there. */
+	if (m->is_mounted && is_still_mounted(m))
 		fuse_session_unmount(m->session);
 	if (m->session != NULL)
 		fuse_session_destroy(m->session);
@@ -239,25 +255,20 @@ mount_free(struct mount *m)
 
 /* ---- running ---- */
 
-static bool
-is_still_mounted(const struct mount *m)
-{
-	struct mountinfo info;
-	int r = mountinfo_read(m->o.mountpoint, &info);
-
-	/* When mountinfo cannot be read, nothing is known to have changed. */
-	return r != -ENOENT &&
-	    (r < 0 || makedev(info.major, info.minor) == m->dev);
-}
-
+/* The loop's thread sleeps until a worker ends or a signal comes; workers sleep
+ * until a request comes, which after a lazy unmount may be never. So: signals,
+ * again until it is awake, as the first may come just before it falls asleep. */
 static void
 end_session(struct mount *m)
 {
-	struct statvfs st;
+	struct pollfd done = { .fd = m->done_fd, .events = POLLIN };
 
 	fuse_session_exit(m->session);
-	/* A worker waiting for a request sees the end with the next one. */
-	(void)!statvfs(m->o.mountpoint, &st);
+	if (m->o.on_stop != NULL)
+		m->o.on_stop(m->o.on_stop_arg);
+	do
+		pthread_kill(m->loop_thread, WAKE_SIGNAL);
+	while (poll(&done, 1, 50) <= 0);
 }
 
 /* Ends the session when mount_stop asks for it or when the mount is taken out
@@ -274,21 +285,21 @@ watch(void *arg)
 		{ .fd = fd, .events = POLLPRI },
 	};
 
-	for (;;) {
+	do {
 		if (poll(p, NELEMS(p), -1) < 0 && errno != EINTR)
 			break;
-		if (p[1].revents != 0)
-			break;
-		if (p[0].revents != 0 || !is_still_mounted(m)) {
-			end_session(m);
-			if (m->o.on_stop != NULL)
-				m->o.on_stop(m->o.on_stop_arg);
-			break;
-		}
-	}
+	} while (p[0].revents == 0 && p[1].revents == 0 &&
+	    is_still_mounted(m));
+	if (p[1].revents == 0)
+		end_session(m);
 	if (fd >= 0)
 		close(fd);
 	return NULL;
+}
+
+static void
+on_wake(int sig)
+{
 }
 
 static int
@@ -310,10 +321,15 @@ loop(struct mount *m)
 int
 mount_run(struct mount *m)
 {
+	const struct sigaction wake = { .sa_handler = on_wake };
 	uint64_t one = 1;
-	int r = pthread_create(&m->watcher, NULL, watch, m);
+	int r;
 
-	if (r != 0)
+	/* Without SA_RESTART, so that it ends the wait of the loop. */
+	if (sigaction(WAKE_SIGNAL, &wake, NULL) < 0)
+		return -errno;
+	m->loop_thread = pthread_self();
+	if ((r = pthread_create(&m->watcher, NULL, watch, m)) != 0)
 		return -r;
 	r = loop(m);
 	(void)!write(m->done_fd, &one, sizeof(one));
