@@ -7,8 +7,11 @@
 #define SESFS_STORE_AWS_H
 
 #include "crypto/base.h"
+#include "store/awserr.h"
 #include "store/creds.h"
+#include "store/endpoint.h"
 #include "store/http.h"
+#include "store/retry.h"
 
 struct aws;
 
@@ -41,11 +44,57 @@ struct aws_opts {
 	struct creds *creds; /* " */
 	int64_t deadline_ms; /* of one call with its retries; 0 = 60,000 */
 	bool allow_http;     /* plain HTTP elsewhere than to loopback */
+	const struct retry_policy *retry; /* NULL: retry_default */
 };
 
 int aws_new(const struct aws_opts *o, struct aws **ret) MUST_CHECK;
 void aws_free(struct aws *a);
 DEFINE_FREEP(struct aws, aws_free)
 void aws_get_stats(struct aws *a, struct aws_stats *ret);
+
+/* What a service asks for. */
+struct aws_request {
+	const char *method;
+	const struct endpoint *endpoint;
+	const char *service; /* signing name: "s3", "kms", "sts", "sqs" */
+	const char *region;  /* to sign for */
+	const char *path;    /* "/" and, for s3, the raw key: encoded here */
+	const struct pair *query; /* not encoded */
+	size_t query_len;
+	const struct pair *header; /* further ones, all signed; a body needs a
+				    * content-type */
+	size_t header_len;
+	struct slice body;
+	enum aws_op op;	      /* what it counts as */
+	uint64_t max_body;    /* longest good reply, bytes */
+	bool may_fail_late;   /* an <Error> under status 200 is an error */
+	struct retry_pacer *pacer; /* each attempt waits its turn, or NULL;
+				    * shared by all calls of one aws */
+};
+
+struct aws_reply {
+	struct http_reply http;
+	struct awserr error; /* of the last attempt, when the call failed */
+};
+
+/* Sign, send, and try again by the rules of retry.h until there is a 2xx
+ * reply, a final refusal, or the deadline has passed. A clock that AWS calls
+ * wrong is corrected (for all calls) and the request sent once more; so are
+ * credentials that AWS calls expired or unknown, when there are others.
+ * Redirects are errors, with the region in ret->error.
+ *
+ * Returns 0 with a 2xx reply; else an error as in s3.h, and -EPERM for plain
+ * HTTP to another machine. Nothing is logged but corrections: the caller knows
+ * what was attempted and logs aws_why(). ret is always to be freed. */
+int aws_call(struct aws *a, const struct aws_request *req,
+    struct aws_reply *ret) MUST_CHECK;
+void aws_reply_free(struct aws_reply *r); /* members, wiped */
+
+/* "AccessDenied: User ... is not authorized (request 4442587FB7D0A2F9)", or
+ * what went wrong on the network. Writes to buf and returns it. */
+const char *aws_why(const struct aws_reply *r, char *buf, size_t size);
+
+/* What AWS's clock is ahead of ours, seconds. */
+int64_t aws_clock_offset_s(struct aws *a);
 
 #endif

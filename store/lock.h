@@ -6,7 +6,7 @@
  *
  *	sync.lock  source.lock  mailbox.write  files.lock
  *	index.write  index.readers  blobcache.lock  seal.lock  keyring.lock
- *	aws.lock  creds.lock  http.lock  log.lock
+ *	s3.lock  aws.lock  signer.lock  creds.lock  http.lock  log.lock
  *
  * None is held across network, disk-wait or KMS work, nor across a callback;
  * index.write is held across one SQLite transaction. */

@@ -3,7 +3,9 @@
  * Each call signs, sends, retries by retry.h's rules and returns when it is
  * done or the deadline has passed. Threads: any number may call at once;
  * callers block, the HTTP thread works. Errors, the same for all calls:
- *	-ENOENT		no such key, bucket (see *_bucket_gone in the log)
+ *	-ENOENT		no such key; for HEAD, which cannot tell, also no such
+ *			bucket
+ *	-ENXIO		no such bucket
  *	-EACCES		AWS refused: credentials, policy, wrong owner
  *	-ESTALE		If-Match did not hold: the object is another one now
  *	-EMSGSIZE	the body is longer than the caller allowed
@@ -72,11 +74,14 @@ struct s3_object {
 			    * "x-amz-meta-", in order of arrival, doubles
 			    * kept */
 	size_t meta_len;
+	bool meta_overflow; /* there was more user metadata than S3_META_MAX
+			     * pairs or 8 KiB, or some that S3 could not
+			     * return: do not judge by what is here */
 	void *arena_;
 };
 
 /* GET a whole object. if_match: ETag without quotes, or NULL. max_len: the
- * longest body taken, bytes. A reply with Content-Range, or whose body is not
+ * longest body taken, bytes (a longer one is given up at its headers). A reply with Content-Range, or whose body is not
  * exactly Content-Length long, is never returned. */
 int s3_get(struct s3 *s, const char *key, const char *if_match,
     uint64_t max_len, struct s3_object *ret) MUST_CHECK;

@@ -1,0 +1,417 @@
+#include <errno.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/aws.h"
+#include "store/aws_sign.h"
+#include "store/lock.h"
+#include "store/log.h"
+#include "store/stamp.h"
+
+#define DEADLINE_MS 60000
+/* AWS takes 15 minutes of skew. A HEAD has no body to say so; past this the
+ * Date header of a refusal is taken as the reason. */
+#define SKEW_S 600
+
+struct counters {
+	atomic_uint_fast64_t requests, retries, throttled, failed;
+};
+
+struct aws {
+	struct http *http;		   /* constant */
+	struct creds *creds;		   /* constant */
+	struct aws_signer *signer;	   /* constant */
+	const struct retry_policy *policy; /* constant */
+	int64_t deadline_ms;		   /* constant */
+	bool allow_http;		   /* constant */
+	atomic_int_fast64_t offset_s;
+	struct counters count[AWS_OPS];
+	atomic_uint_fast64_t bytes_in, bytes_out;
+
+	pthread_mutex_t lock;
+	struct retry_budget budget[HTTP_LANES]; /* [lock]; also every
+						 * request's pacer */
+};
+
+/* One call while it lasts. */
+struct call {
+	struct aws *aws;
+	const struct aws_request *req;
+	struct creds_value creds; /* wiped at the end */
+	int64_t until_ms;	  /* monotonic */
+	int64_t signed_unix;	  /* by AWS's clock, as we know it */
+	unsigned attempt;
+	int taken; /* from the budget by the last retry */
+	bool has_fixed_clock, has_fixed_creds;
+};
+
+static const char *const op_name[AWS_OPS] = {
+	[AWS_S3_LIST] = "s3.list",
+	[AWS_S3_GET] = "s3.get",
+	[AWS_S3_HEAD] = "s3.head",
+	[AWS_S3_PUT] = "s3.put",
+	[AWS_S3_DELETE] = "s3.delete",
+	[AWS_KMS_DECRYPT] = "kms.decrypt",
+	[AWS_KMS_GENERATE] = "kms.generate-data-key",
+	[AWS_KMS_DESCRIBE] = "kms.describe-key",
+	[AWS_STS] = "sts",
+	[AWS_SQS] = "sqs",
+};
+
+const char *
+aws_op_name(enum aws_op op)
+{
+	return op_name[op];
+}
+
+int
+aws_new(const struct aws_opts *o, struct aws **ret)
+{
+	struct aws *a;
+	int r;
+
+	*ret = NULL;
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		return -ENOMEM;
+	if ((r = aws_signer_new(&a->signer)) < 0) {
+		free(a);
+		return r;
+	}
+	a->http = o->http;
+	a->creds = o->creds;
+	a->policy = o->retry != NULL ? o->retry : &retry_default;
+	a->deadline_ms = o->deadline_ms > 0 ? o->deadline_ms : DEADLINE_MS;
+	a->allow_http = o->allow_http;
+	pthread_mutex_init(&a->lock, NULL);
+	for (int i = 0; i < HTTP_LANES; i++)
+		a->budget[i] = (struct retry_budget)RETRY_BUDGET_INIT;
+	*ret = a;
+	return 0;
+}
+
+void
+aws_free(struct aws *a)
+{
+	if (a == NULL)
+		return;
+	aws_signer_free(a->signer);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+void
+aws_get_stats(struct aws *a, struct aws_stats *ret)
+{
+	for (int i = 0; i < AWS_OPS; i++) {
+		ret->requests[i] = atomic_load(&a->count[i].requests);
+		ret->retries[i] = atomic_load(&a->count[i].retries);
+		ret->throttled[i] = atomic_load(&a->count[i].throttled);
+		ret->failed[i] = atomic_load(&a->count[i].failed);
+	}
+	ret->bytes_in = atomic_load(&a->bytes_in);
+	ret->bytes_out = atomic_load(&a->bytes_out);
+}
+
+int64_t
+aws_clock_offset_s(struct aws *a)
+{
+	return atomic_load(&a->offset_s);
+}
+
+static enum http_lane
+lane_of(const struct aws_request *req)
+{
+	if (strcmp(req->service, "s3") == 0)
+		return HTTP_LANE_S3;
+	return strcmp(req->service, "kms") == 0 ? HTTP_LANE_KMS :
+	    HTTP_LANE_OTHER;
+}
+
+static int64_t
+book_turn(struct aws *a, struct retry_pacer *p, int64_t now_ms)
+{
+	LOCK_SCOPE(&a->lock);
+	return retry_pacer_book(p, now_ms * 1000) / 1000;
+}
+
+/* Wait for this request's turn, if it has a pace. */
+static int
+wait_turn(struct call *c)
+{
+	int64_t now = stamp_now_ms(), wait;
+
+	if (c->req->pacer == NULL)
+		return 0;
+	wait = book_turn(c->aws, c->req->pacer, now);
+	if (now + wait >= c->until_ms)
+		return -EAGAIN;
+	return wait > 0 ? http_sleep_ms(c->aws->http, wait) : 0;
+}
+
+static int
+send_signed(struct call *c, const struct aws_signed *s, struct aws_reply *ret)
+{
+	const struct aws_request *req = c->req;
+	int64_t left = c->until_ms - stamp_now_ms();
+	struct http_request hr = {
+		.method = req->method,
+		.url = s->url,
+		.header = s->header,
+		.header_len = s->header_len,
+		.body = req->body,
+		.max_body = req->max_body,
+		.timeout_ms = left > 0 ? left : 1,
+		.lane = lane_of(req),
+		.prio = http_thread_prio(),
+		.is_loopback = endpoint_is_loopback(req->endpoint),
+	};
+	int r;
+
+	atomic_fetch_add(&c->aws->count[req->op].requests, 1);
+	r = http_do(c->aws->http, &hr, &ret->http);
+	atomic_fetch_add(&c->aws->bytes_in, ret->http.bytes_in);
+	atomic_fetch_add(&c->aws->bytes_out, ret->http.bytes_out);
+	return r;
+}
+
+/* One attempt: an HTTP reply of any status in ret, or an error. */
+static int
+attempt(struct call *c, struct aws_reply *ret)
+{
+	struct aws_signed s;
+	int r;
+
+	if ((r = wait_turn(c)) < 0 ||
+	    (r = creds_get(c->aws->creds, &c->creds)) < 0) {
+		snprintf(ret->http.why, sizeof(ret->http.why), "%s",
+		    r == -EACCES ? "no credentials" : strerror(-r));
+		return r;
+	}
+	c->signed_unix = stamp_now_unix() + atomic_load(&c->aws->offset_s);
+	if ((r = aws_sign(c->aws->signer, c->req, &c->creds, c->signed_unix,
+	    &s)) < 0) {
+		snprintf(ret->http.why, sizeof(ret->http.why),
+		    "cannot be signed: %s", strerror(-r));
+		return r;
+	}
+	r = send_signed(c, &s, ret);
+	aws_signed_free(&s);
+	return r;
+}
+
+static struct awserr_verdict
+judge_network(int err)
+{
+	struct awserr_verdict v = { .failure = { RETRY_TRANSIENT, err, -1 } };
+
+	if (err == -ECONNREFUSED)
+		v.failure.err = -ECONNRESET;
+	else if (err != -ECONNRESET && err != -ETIMEDOUT &&
+	    err != -EHOSTUNREACH)
+		v.failure.kind = RETRY_NEVER;
+	return v;
+}
+
+static bool
+is_success(const struct call *c, const struct http_reply *h)
+{
+	if (h->status < 200 || h->status > 299)
+		return false;
+	return !c->req->may_fail_late ||
+	    !awserr_is_error_xml((struct slice){ h->body.ptr, h->body.len });
+}
+
+static int64_t
+server_skew_s(const struct call *c, const struct http_reply *h)
+{
+	const char *date = http_reply_header(h, "date");
+	int64_t at;
+
+	if (date == NULL || stamp_parse_http(date, &at) < 0)
+		return 0;
+	return at - c->signed_unix;
+}
+
+static struct awserr_verdict
+judge_reply(const struct call *c, struct aws_reply *ret)
+{
+	struct awserr_verdict v;
+	int64_t skew;
+
+	awserr_parse(&ret->http, &ret->error);
+	v = awserr_judge(&ret->error);
+	if (ret->error.status < 300 && v.failure.kind == RETRY_NEVER &&
+	    v.cure == AWSERR_NO_CURE && v.failure.err == -EIO)
+		v.failure = (struct retry_failure){ RETRY_TRANSIENT, -EAGAIN,
+			-1 };
+	v.failure.after_ms = awserr_retry_after_ms(&ret->http);
+	if (strcmp(c->req->method, "HEAD") != 0 ||
+	    v.cure != AWSERR_NO_CURE)
+		return v;
+	/* A refused HEAD has no code: look for the two that can be cured. */
+	skew = server_skew_s(c, &ret->http);
+	if (ret->error.status == 403 && (skew > SKEW_S || skew < -SKEW_S))
+		v.cure = AWSERR_CLOCK;
+	else if ((ret->error.status == 400 || ret->error.status == 403) &&
+	    ret->error.region[0] == '\0' && c->creds.token[0] != '\0')
+		v.cure = AWSERR_CREDS;
+	return v;
+}
+
+static bool
+fix_clock(struct call *c, const struct http_reply *h)
+{
+	int64_t skew = server_skew_s(c, h), offset;
+
+	if (c->has_fixed_clock || skew == 0)
+		return false;
+	c->has_fixed_clock = true;
+	/* Two calls may find the same skew: the offset is from the time this
+	 * one was signed with, not added to what stands there now. */
+	offset = c->signed_unix + skew - stamp_now_unix();
+	atomic_store(&c->aws->offset_s, offset);
+	log_warn(0, "aws: sign requests: this machine's clock is %lld s off "
+	    "AWS's; signing with theirs", (long long)-offset);
+	return true;
+}
+
+static bool
+fix_creds(struct call *c)
+{
+	uint64_t had = c->creds.generation;
+	bool is_new;
+
+	if (c->has_fixed_creds)
+		return false;
+	c->has_fixed_creds = true;
+	if (!creds_reject(c->aws->creds, had) ||
+	    creds_get(c->aws->creds, &c->creds) < 0)
+		return false;
+	is_new = c->creds.generation != had;
+	if (is_new)
+		log_info(0, "aws: credentials were refused as expired; using "
+		    "new ones from %s", creds_source(c->aws->creds));
+	return is_new;
+}
+
+static bool
+cure(struct call *c, enum awserr_cure how, const struct http_reply *h)
+{
+	switch (how) {
+	case AWSERR_CLOCK:
+		return fix_clock(c, h);
+	case AWSERR_CREDS:
+		return fix_creds(c);
+	case AWSERR_NO_CURE:
+		break;
+	}
+	return false;
+}
+
+static int
+take_budget(struct aws *a, enum http_lane lane, enum retry_kind kind)
+{
+	LOCK_SCOPE(&a->lock);
+	return retry_budget_take(&a->budget[lane], kind);
+}
+
+static void
+give_budget(struct aws *a, enum http_lane lane, int taken)
+{
+	LOCK_SCOPE(&a->lock);
+	retry_budget_give(&a->budget[lane], taken);
+}
+
+/* Sleep before another attempt. Returns 0 to make it, else the error. */
+static int
+back_off(struct call *c, const struct retry_failure *f)
+{
+	int64_t wait = retry_wait_ms(c->aws->policy, c->attempt, f,
+	    c->until_ms - stamp_now_ms(), randombytes_random());
+	struct counters *count = &c->aws->count[c->req->op];
+	int r;
+
+	if (f->kind == RETRY_THROTTLE)
+		atomic_fetch_add(&count->throttled, 1);
+	if (wait < 0)
+		return (int)wait;
+	c->taken = take_budget(c->aws, lane_of(c->req), f->kind);
+	if (c->taken == 0)
+		return f->err;
+	c->attempt++;
+	atomic_fetch_add(&count->retries, 1);
+	log_debug(0, "aws: %s: attempt %u failed, next in %lld ms",
+	    aws_op_name(c->req->op), c->attempt - 1, (long long)wait);
+	if ((r = http_sleep_ms(c->aws->http, wait)) < 0)
+		return r;
+	return 0;
+}
+
+static int
+run(struct call *c, struct aws_reply *ret)
+{
+	for (;;) {
+		struct awserr_verdict v;
+		int r;
+
+		aws_reply_free(ret);
+		r = attempt(c, ret);
+		if (r == 0 && is_success(c, &ret->http)) {
+			give_budget(c->aws, lane_of(c->req), c->taken);
+			return 0;
+		}
+		v = r < 0 ? judge_network(r) : judge_reply(c, ret);
+		if (r == 0 && cure(c, v.cure, &ret->http))
+			continue;
+		if ((r = back_off(c, &v.failure)) < 0)
+			return r;
+	}
+}
+
+int
+aws_call(struct aws *a, const struct aws_request *req, struct aws_reply *ret)
+{
+	struct call c = { .aws = a, .req = req, .attempt = 1,
+		.until_ms = stamp_now_ms() + a->deadline_ms };
+	int r;
+
+	*ret = (struct aws_reply){ .http.status = 0 };
+	if (!req->endpoint->is_tls && !a->allow_http &&
+	    !endpoint_is_loopback(req->endpoint)) {
+		snprintf(ret->http.why, sizeof(ret->http.why), "plain http:// "
+		    "to another machine needs --allow-http");
+		return -EPERM;
+	}
+	r = run(&c, ret);
+	creds_value_wipe(&c.creds);
+	if (r < 0)
+		atomic_fetch_add(&a->count[req->op].failed, 1);
+	return r;
+}
+
+void
+aws_reply_free(struct aws_reply *r)
+{
+	http_reply_free(&r->http);
+	r->error = (struct awserr){ .status = 0 };
+}
+
+const char *
+aws_why(const struct aws_reply *r, char *buf, size_t size)
+{
+	const struct awserr *e = &r->error;
+	bool has_message = e->message[0] != '\0';
+
+	if (e->status == 0)
+		snprintf(buf, size, "%s", r->http.why);
+	else
+		snprintf(buf, size, "%s%s%s%s%s%s", e->code,
+		    has_message ? ": " : "", e->message,
+		    e->request_id[0] != '\0' ? " (request " : "",
+		    e->request_id, e->request_id[0] != '\0' ? ")" : "");
+	return buf;
+}

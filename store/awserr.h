@@ -1,0 +1,49 @@
+/* awserr.h -- what an AWS error reply says and what it means.
+ *
+ * Reads the XML of S3, STS and SQS and the JSON of KMS. Pure. */
+#ifndef SESFS_STORE_AWSERR_H
+#define SESFS_STORE_AWSERR_H
+
+#include "crypto/base.h"
+#include "store/http.h"
+#include "store/retry.h"
+
+struct awserr {
+	int status; /* HTTP, 0 when there was no reply */
+	char code[80];	    /* "NoSuchKey"; "HTTP 403" without a body */
+	char message[256];  /* may be cut */
+	char region[32];    /* the bucket's, when the reply tells; else "" */
+	char request_id[80];
+};
+
+/* Read any reply's body and headers; the code is empty for 2xx. */
+void awserr_parse(const struct http_reply *r, struct awserr *ret);
+
+/* The parts of it that need no headers: fill code, message, region and
+ * request_id as far as the body has them. Returns whether it has a code. */
+bool awserr_parse_body(struct slice body, struct awserr *ret);
+
+/* S3 may say 200, send blanks to keep the line alive and then fail: is the
+ * document element of this body <Error>? */
+bool awserr_is_error_xml(struct slice body);
+
+/* What to do about it. */
+enum awserr_cure {
+	AWSERR_NO_CURE,
+	AWSERR_CLOCK, /* our clock is off: correct by the Date header */
+	AWSERR_CREDS, /* expired or replaced credentials: fetch anew */
+};
+
+struct awserr_verdict {
+	struct retry_failure failure; /* err as in s3.h */
+	enum awserr_cure cure;
+};
+
+/* status is not 2xx (or code is not empty). */
+struct awserr_verdict awserr_judge(const struct awserr *e);
+
+/* How long the server asks us to wait, ms, from x-amz-retry-after
+ * (milliseconds) or Retry-After (seconds); -1 when it does not. */
+int64_t awserr_retry_after_ms(const struct http_reply *r);
+
+#endif

@@ -1,0 +1,458 @@
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/http.h"
+#include "store/http_call.h"
+#include "store/lock.h"
+#include "store/log.h"
+#include "store/stamp.h"
+#include "store/wipe.h"
+
+#define LOOK_MS 250	/* how often silence is looked for */
+#define IDLE_MS 60000	/* how long the thread sleeps with nothing to do */
+
+struct list {
+	struct http_call *head, *tail;
+};
+
+struct lane {
+	struct list waiting[HTTP_PRIOS]; /* [lock] */
+	unsigned active;		 /* network thread */
+};
+
+struct http {
+	pthread_t thread;  /* constant */
+	unsigned jobs;	   /* constant */
+	struct http_setup setup; /* constant */
+	char *ca_bundle;   /* constant */
+	CURLM *multi;	   /* network thread, but for curl_multi_wakeup() */
+
+	pthread_mutex_t lock;
+	pthread_cond_t stopped_cond; /* [lock] is_stopping became true */
+	bool is_stopping;	     /* [lock] */
+	bool is_woken;		     /* [lock] a wakeup is on its way */
+	struct lane lane[HTTP_LANES];
+
+	struct list active; /* network thread */
+	CURL **idle;	    /* network thread: easy handles to reuse */
+	size_t idle_len;
+	int64_t looked_at_ms; /* network thread */
+};
+
+static void
+list_append(struct list *l, struct http_call *c)
+{
+	c->next = NULL;
+	c->prev = l->tail;
+	if (l->tail != NULL)
+		l->tail->next = c;
+	else
+		l->head = c;
+	l->tail = c;
+}
+
+static void
+list_remove(struct list *l, struct http_call *c)
+{
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		l->head = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	else
+		l->tail = c->prev;
+	c->prev = c->next = NULL;
+}
+
+/* Hand the result over; the call is gone afterwards. */
+static void
+settle(struct http_call *c, int err, CURLcode code)
+{
+	if (c->err == 0)
+		c->err = err;
+	err = http_call_result(c, code);
+	c->done(c->arg, err, &c->reply);
+	http_call_free(c);
+}
+
+/* Take a call out of flight, keep its handle for another. */
+static void
+finish(struct http *h, struct http_call *c, int err, CURLcode code)
+{
+	CURL *easy = c->easy;
+
+	/* The result reads the handle, and the handle points into the call:
+	 * out of the multi first, reset last. */
+	curl_multi_remove_handle(h->multi, easy);
+	list_remove(&h->active, c);
+	h->lane[c->lane].active--;
+	settle(c, err, code);
+	curl_easy_reset(easy);
+	h->idle[h->idle_len++] = easy;
+}
+
+static void
+launch(struct http *h, struct http_call *c)
+{
+	int64_t now = stamp_now_ms();
+	CURL *easy;
+	int r;
+
+	if (now >= c->deadline_ms) {
+		settle(c, -ETIMEDOUT, CURLE_OK);
+		return;
+	}
+	easy = h->idle_len > 0 ? h->idle[--h->idle_len] : curl_easy_init();
+	if (easy == NULL) {
+		settle(c, -ENOMEM, CURLE_OK);
+		return;
+	}
+	list_append(&h->active, c);
+	h->lane[c->lane].active++;
+	r = http_call_setup(c, easy, &h->setup, now);
+	if (r == 0 && curl_multi_add_handle(h->multi, easy) != CURLM_OK)
+		r = -EIO;
+	if (r < 0)
+		finish(h, c, r, CURLE_OK);
+}
+
+/* Next call that may start, or NULL. */
+static struct http_call *
+pop_locked(struct http *h)
+{
+	for (int i = 0; i < HTTP_LANES; i++) {
+		struct lane *l = &h->lane[i];
+
+		for (int p = 0; p < HTTP_PRIOS && l->active < h->jobs; p++) {
+			struct http_call *c = l->waiting[p].head;
+
+			if (c == NULL)
+				continue;
+			list_remove(&l->waiting[p], c);
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static struct http_call *
+pop(struct http *h)
+{
+	LOCK_SCOPE(&h->lock);
+	h->is_woken = false;
+	return h->is_stopping ? NULL : pop_locked(h);
+}
+
+/* Any waiting call whose time has run out (or all, when stopping). */
+static struct http_call *
+pop_expired(struct http *h, int64_t now_ms, bool all)
+{
+	LOCK_SCOPE(&h->lock);
+	for (int i = 0; i < HTTP_LANES * HTTP_PRIOS; i++) {
+		struct list *l = &h->lane[i / HTTP_PRIOS]
+				      .waiting[i % HTTP_PRIOS];
+
+		for (struct http_call *c = l->head; c != NULL; c = c->next) {
+			if (!all && now_ms < c->deadline_ms)
+				continue;
+			list_remove(l, c);
+			return c;
+		}
+	}
+	return NULL;
+}
+
+/* Now and then: end what stands still and what has waited too long. */
+static void
+look_for_silence(struct http *h)
+{
+	int64_t now = stamp_now_ms();
+	struct http_call *c, *next;
+
+	if (now - h->looked_at_ms < LOOK_MS)
+		return;
+	h->looked_at_ms = now;
+	for (c = h->active.head; c != NULL; c = next) {
+		next = c->next;
+		if (http_call_is_stalled(c, now, h->setup.stall_ms))
+			finish(h, c, -ETIMEDOUT, CURLE_OK);
+	}
+	while ((c = pop_expired(h, now, false)) != NULL)
+		settle(c, -ETIMEDOUT, CURLE_OK);
+}
+
+static void
+collect(struct http *h)
+{
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(h->multi, &left)) != NULL) {
+		CURLcode code = msg->data.result;
+		char *c = NULL;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &c);
+		finish(h, (struct http_call *)(void *)c, 0, code);
+	}
+}
+
+static bool
+is_stopping(struct http *h)
+{
+	LOCK_SCOPE(&h->lock);
+	return h->is_stopping;
+}
+
+static void *
+run(void *arg)
+{
+	struct http *h = arg;
+	struct http_call *c;
+	int running;
+
+	while (!is_stopping(h)) {
+		while ((c = pop(h)) != NULL)
+			launch(h, c);
+		curl_multi_perform(h->multi, &running);
+		collect(h);
+		look_for_silence(h);
+		/* What collect() freed may let a waiting call start. */
+		while ((c = pop(h)) != NULL)
+			launch(h, c);
+		curl_multi_poll(h->multi, NULL, 0,
+		    h->active.head != NULL ? LOOK_MS : IDLE_MS, NULL);
+	}
+	while (h->active.head != NULL)
+		finish(h, h->active.head, -ECANCELED, CURLE_OK);
+	while ((c = pop_expired(h, 0, true)) != NULL)
+		settle(c, -ECANCELED, CURLE_OK);
+	return NULL;
+}
+
+static int
+setup_curl(struct http *h)
+{
+	if ((h->multi = curl_multi_init()) == NULL ||
+	    (h->setup.share = curl_share_init()) == NULL)
+		return -ENOMEM;
+	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
+	    (long)h->jobs * HTTP_LANES);
+	/* One thread uses the share: it needs no locks. */
+	curl_share_setopt(h->setup.share, CURLSHOPT_SHARE,
+	    CURL_LOCK_DATA_SSL_SESSION);
+	h->idle = calloc((size_t)h->jobs * HTTP_LANES + 1, sizeof(*h->idle));
+	return h->idle != NULL ? 0 : -ENOMEM;
+}
+
+/* Signals are for the program's own threads. */
+static int
+start_thread(struct http *h)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = -pthread_create(&h->thread, NULL, run, h);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+static void
+destroy(struct http *h)
+{
+	while (h->idle_len > 0)
+		curl_easy_cleanup(h->idle[--h->idle_len]);
+	curl_multi_cleanup(h->multi);
+	curl_share_cleanup(h->setup.share);
+	pthread_cond_destroy(&h->stopped_cond);
+	pthread_mutex_destroy(&h->lock);
+	free(h->idle);
+	free(h->ca_bundle);
+	free(h);
+}
+
+int
+http_new(const struct http_opts *o, struct http **ret)
+{
+	pthread_condattr_t attr;
+	struct http *h;
+	int r = 0;
+
+	*ret = NULL;
+	wipe_install();
+	if (o->ca_bundle != NULL && access(o->ca_bundle, R_OK) < 0)
+		return log_err(-EINVAL, "http: read CA bundle %s: %s",
+		    o->ca_bundle, strerror(errno));
+	if ((h = calloc(1, sizeof(*h))) == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&h->stopped_cond, &attr);
+	pthread_condattr_destroy(&attr);
+	h->jobs = o->jobs > 0 ? o->jobs : 64;
+	h->setup.connect_ms = o->connect_ms > 0 ? o->connect_ms : 10000;
+	h->setup.stall_ms = o->stall_ms > 0 ? o->stall_ms : 30000;
+	if (o->ca_bundle != NULL && (h->ca_bundle = strdup(o->ca_bundle)) ==
+	    NULL)
+		r = -ENOMEM;
+	h->setup.ca_bundle = h->ca_bundle;
+	if (r == 0 && (r = setup_curl(h)) == 0)
+		r = start_thread(h);
+	if (r < 0) {
+		destroy(h);
+		return r;
+	}
+	*ret = h;
+	return 0;
+}
+
+static void
+mark_stopping(struct http *h)
+{
+	LOCK_SCOPE(&h->lock);
+	h->is_stopping = true;
+	pthread_cond_broadcast(&h->stopped_cond);
+}
+
+void
+http_stop(struct http *h)
+{
+	mark_stopping(h);
+	curl_multi_wakeup(h->multi);
+}
+
+void
+http_free(struct http *h)
+{
+	if (h == NULL)
+		return;
+	http_stop(h);
+	pthread_join(h->thread, NULL);
+	destroy(h);
+}
+
+/* Returns whether the network thread has to be woken, or -ECANCELED. */
+static int
+enqueue(struct http *h, struct http_call *c)
+{
+	bool must_wake;
+
+	LOCK_SCOPE(&h->lock);
+	if (h->is_stopping)
+		return -ECANCELED;
+	list_append(&h->lane[c->lane].waiting[c->prio], c);
+	must_wake = !h->is_woken;
+	h->is_woken = true;
+	return must_wake;
+}
+
+int
+http_submit(struct http *h, const struct http_request *req,
+    http_done_fn *done, void *arg)
+{
+	CLEANUP(http_call_freep) struct http_call *c = NULL;
+	int r;
+
+	if ((r = http_call_new(req, stamp_now_ms(), &c)) < 0)
+		return r;
+	c->done = done;
+	c->arg = arg;
+	if ((r = enqueue(h, c)) < 0)
+		return r;
+	c = NULL; /* the network thread's now, perhaps gone already */
+	if (r > 0)
+		curl_multi_wakeup(h->multi);
+	return 0;
+}
+
+struct waiter {
+	pthread_mutex_t lock;
+	pthread_cond_t cond; /* [lock] is_done became true */
+	bool is_done;	     /* [lock] */
+	int err;	     /* [lock] */
+	struct http_reply *ret; /* [lock] */
+};
+
+static void
+wake_waiter(void *arg, int err, struct http_reply *reply)
+{
+	struct waiter *w = arg;
+
+	LOCK_SCOPE(&w->lock);
+	*w->ret = *reply;
+	*reply = (struct http_reply){ .status = 0 };
+	w->err = err;
+	w->is_done = true;
+	pthread_cond_signal(&w->cond);
+}
+
+static int
+wait_done(struct waiter *w)
+{
+	LOCK_SCOPE(&w->lock);
+	while (!w->is_done)
+		pthread_cond_wait(&w->cond, &w->lock);
+	return w->err;
+}
+
+int
+http_do(struct http *h, const struct http_request *req,
+    struct http_reply *ret)
+{
+	struct waiter w = { .lock = PTHREAD_MUTEX_INITIALIZER,
+		.cond = PTHREAD_COND_INITIALIZER, .ret = ret };
+	int r;
+
+	*ret = (struct http_reply){ .status = 0 };
+	if ((r = http_submit(h, req, wake_waiter, &w)) == 0)
+		r = wait_done(&w);
+	else
+		snprintf(ret->why, sizeof(ret->why), "%s", strerror(-r));
+	pthread_cond_destroy(&w.cond);
+	pthread_mutex_destroy(&w.lock);
+	return r;
+}
+
+int
+http_sleep_ms(struct http *h, int64_t ms)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	LOCK_SCOPE(&h->lock);
+	while (!h->is_stopping && r == 0)
+		r = pthread_cond_timedwait(&h->stopped_cond, &h->lock, &until);
+	return h->is_stopping ? -ECANCELED : 0;
+}
+
+static _Thread_local enum http_prio thread_prio = HTTP_FOREGROUND;
+
+void
+http_set_thread_prio(enum http_prio prio)
+{
+	thread_prio = prio;
+}
+
+enum http_prio
+http_thread_prio(void)
+{
+	return thread_prio;
+}

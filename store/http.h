@@ -1,0 +1,123 @@
+/* http.h -- HTTP requests for everybody, on one network thread.
+ *
+ * One thread drives a libcurl multi handle: HTTP/1.1 with kept connections,
+ * TLS 1.2 or better, certificates always verified, TLS sessions and names
+ * shared. Requests wait in lanes, one per service, so that a slow one does not
+ * hold up the others; each lane has at most `jobs` transfers in flight and
+ * takes foreground requests first, each kind in order of arrival. Redirects
+ * are never followed, content is never decoded. Proxies are curl's business
+ * (https_proxy, NO_PROXY), but loopback is never asked for through one.
+ *
+ * Threads: any may submit; callbacks run on the network thread and must not
+ * block. Errors, all after which no reply exists:
+ *	-EHOSTUNREACH	no such host name
+ *	-ECONNREFUSED	nobody listens there
+ *	-ECONNRESET	broken before or within the reply, or a short body
+ *	-ETIMEDOUT	the deadline passed, or nothing moved for stall_ms
+ *	-EPROTO		TLS refused (certificate, version), or not HTTP
+ *	-EMSGSIZE	body above max_body, or headers above 64 KiB
+ *	-ECANCELED	http_stop()
+ *	-ENOMEM, -EIO	the rest
+ */
+#ifndef SESFS_STORE_HTTP_H
+#define SESFS_STORE_HTTP_H
+
+#include "crypto/base.h"
+#include "store/buf.h"
+
+#define HTTP_HEAD_MAX 65536 /* bytes of one reply's headers */
+#define HTTP_WHY_MAX 256    /* bytes of an explanation */
+#define HTTP_ERROR_BODY_MAX 65536 /* bytes of a body with status >= 300 */
+
+struct http;
+
+enum http_lane {
+	HTTP_LANE_S3,
+	HTTP_LANE_KMS,
+	HTTP_LANE_OTHER, /* STS, SQS, credential endpoints */
+	HTTP_LANES
+};
+
+enum http_prio {
+	HTTP_FOREGROUND, /* someone waits in a system call */
+	HTTP_BACKGROUND, /* sync, prefetch */
+	HTTP_PRIOS
+};
+
+struct http_opts {
+	unsigned jobs;		/* transfers in flight per lane; 0 = 64 */
+	const char *ca_bundle;	/* PEM file instead of the system's, or NULL */
+	int64_t connect_ms;	/* longest wait for a connection; 0 = 10,000 */
+	int64_t stall_ms;	/* longest silence; 0 = 30,000 */
+};
+
+/* Start the network thread. Returns 0; -EINVAL when the CA bundle cannot be
+ * read (logged); -ENOMEM, -EAGAIN (no thread). */
+int http_new(const struct http_opts *o, struct http **ret) MUST_CHECK;
+
+/* Cancel everything: what is in flight or waiting, and what is submitted from
+ * now on, ends with -ECANCELED, promptly. Any thread; more than once is
+ * fine. */
+void http_stop(struct http *h);
+
+/* Stop, join the network thread and free. Nobody may be inside a call. */
+void http_free(struct http *h);
+DEFINE_FREEP(struct http, http_free)
+
+struct http_request {
+	const char *method; /* "GET", "HEAD", "POST", "PUT", "DELETE" */
+	const char *url;    /* complete, encoded, sent as it is */
+	const struct pair *header;
+	size_t header_len;
+	struct slice body; /* stays the caller's, untouched until done */
+	uint64_t max_body; /* longest reply body, bytes */
+	int64_t timeout_ms; /* from now, waiting included; > 0 */
+	enum http_lane lane;
+	enum http_prio prio;
+	bool is_loopback; /* go there directly, whatever proxies are set */
+};
+
+struct http_reply {
+	int status;	     /* 0 when there was no reply */
+	struct pair *header; /* names in lower case, order of arrival */
+	size_t header_len;
+	struct buf body;
+	bool has_length;
+	uint64_t length; /* Content-Length, when has_length */
+	uint64_t bytes_in, bytes_out;
+	struct buf head_; /* owns the header strings */
+	char why[HTTP_WHY_MAX]; /* on error: what went wrong, for the log */
+};
+
+/* Called once per submitted request, with err 0 and a reply of any status, or
+ * an error from above and only `why` in it. The reply becomes the callee's:
+ * move it out and http_reply_free() it; what is left in it is freed. */
+typedef void http_done_fn(void *arg, int err, struct http_reply *reply);
+
+/* Queue a request. All of it but the body is copied. Returns 0, then `done`
+ * will be called; -ENOMEM, -EINVAL, -ECANCELED, then it will not. */
+int http_submit(struct http *h, const struct http_request *req,
+    http_done_fn *done, void *arg) MUST_CHECK;
+
+/* The same, and wait. ret is always to be freed, also after an error (it has
+ * the reason then). */
+int http_do(struct http *h, const struct http_request *req,
+    struct http_reply *ret) MUST_CHECK;
+
+/* Wipes and frees members, not the struct. */
+void http_reply_free(struct http_reply *r);
+
+/* First header of that (lower-case) name, or NULL. */
+const char *http_reply_header(const struct http_reply *r, const char *name);
+
+/* Sleep. Returns 0 after ms milliseconds; -ECANCELED as soon as http_stop()
+ * is called. */
+int http_sleep_ms(struct http *h, int64_t ms) MUST_CHECK;
+
+/* The priority of the requests which the calling thread makes from now on (a
+ * thread begins in the foreground). Sync and prefetch threads say
+ * HTTP_BACKGROUND once. */
+void http_set_thread_prio(enum http_prio prio);
+enum http_prio http_thread_prio(void);
+
+#endif

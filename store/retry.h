@@ -1,0 +1,72 @@
+/* retry.h -- whether to try again, and when.
+ *
+ * The rules of the AWS SDKs' "standard" mode as revised for 2026: exponential
+ * backoff with full jitter, from 50 ms after a passing failure and from 1 s
+ * after throttling, at most 20 s; a bucket of 500 tokens per service from
+ * which a retry takes 14 (5 after throttling, which is no sign of an outage)
+ * and to which success gives back; the server's own delay is obeyed. A file
+ * system has no one to tell "try later", so that there are ten attempts
+ * rather than three, and the deadline of the call ends them.
+ *
+ * Pure: time and random bits are arguments, locking is the caller's. */
+#ifndef SESFS_STORE_RETRY_H
+#define SESFS_STORE_RETRY_H
+
+#include "crypto/base.h"
+
+enum retry_kind {
+	RETRY_NEVER,	 /* the same answer would come again */
+	RETRY_TRANSIENT, /* network trouble, 5xx */
+	RETRY_THROTTLE,	 /* asked too often */
+};
+
+struct retry_policy {
+	int64_t transient_ms; /* base delay */
+	int64_t throttle_ms;  /* base delay */
+	int64_t cap_ms;	      /* longest delay, also of a server's wish */
+	unsigned attempts;    /* in all, the first included */
+};
+extern const struct retry_policy retry_default;
+
+struct retry_failure {
+	enum retry_kind kind;
+	int err;	  /* what the call returns when given up, < 0 */
+	int64_t after_ms; /* what the server asked for, < 0 when nothing */
+};
+
+/* Wait before the next attempt, in ms, after attempt `attempt` (1 = the first)
+ * failed with `f`. Returns >= 0, or f->err when the caller must give up:
+ * never to be retried, attempts used up, or the wait would reach past the
+ * `left_ms` of the call. `rnd` is any 32 random bits. */
+int64_t retry_wait_ms(const struct retry_policy *p, unsigned attempt,
+    const struct retry_failure *f, int64_t left_ms, uint32_t rnd) MUST_CHECK;
+
+#define RETRY_BUDGET 500
+
+struct retry_budget {
+	int tokens;
+};
+#define RETRY_BUDGET_INIT { .tokens = RETRY_BUDGET }
+
+/* Take one retry's tokens. Returns how many were taken (> 0, to be handed to
+ * retry_budget_give() when the retry succeeds), or 0 when too few are left:
+ * the service is in trouble, do not add to it. */
+int retry_budget_take(struct retry_budget *b, enum retry_kind kind) MUST_CHECK;
+
+/* A call succeeded: `taken` by its last retry, 0 when it needed none (then one
+ * token comes back). */
+void retry_budget_give(struct retry_budget *b, int taken);
+
+/* An even pace of calls, with a burst of a tenth of a second. */
+struct retry_pacer {
+	int64_t step_us; /* constant; between calls, 0 = no limit */
+	int64_t next_us; /* when the next call may start */
+};
+
+/* per_second: calls a second, 0 = no limit. */
+void retry_pacer_init(struct retry_pacer *p, unsigned per_second);
+
+/* Book the next free moment. Returns microseconds to wait from now_us. */
+int64_t retry_pacer_book(struct retry_pacer *p, int64_t now_us) MUST_CHECK;
+
+#endif

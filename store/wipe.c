@@ -1,0 +1,54 @@
+#include <curl/curl.h>
+#include <jansson.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/log.h"
+#include "store/wipe.h"
+
+static void
+wiping_free(void *p)
+{
+	if (p == NULL)
+		return;
+	sodium_memzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+/* Not realloc(3): it would leave the old bytes in the heap. */
+static void *
+wiping_realloc(void *p, size_t len)
+{
+	size_t old = p != NULL ? malloc_usable_size(p) : 0;
+	void *q;
+
+	if ((q = malloc(len)) == NULL)
+		return NULL;
+	if (p != NULL) {
+		memcpy(q, p, old < len ? old : len);
+		wiping_free(p);
+	}
+	return q;
+}
+
+static void
+install(void)
+{
+	CURLcode code = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc,
+	    wiping_free, wiping_realloc, strdup, calloc);
+
+	if (code != CURLE_OK)
+		log_err(0, "http: start libcurl: %s", curl_easy_strerror(code));
+	json_set_alloc_funcs(malloc, wiping_free);
+}
+
+void
+wipe_install(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, install);
+}
