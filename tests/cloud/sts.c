@@ -1,0 +1,105 @@
+/* The STS service: GetCallerIdentity. */
+#include "cloud.h"
+
+#include <string.h>
+
+#define STS_NS "https://sts.amazonaws.com/doc/2011-06-15/"
+
+static struct buf *
+sts_xml(struct request *req, int status)
+{
+	reply_reset(req, status);
+	reply_header(req, "Content-Type", "text/xml");
+	return &req->reply.body;
+}
+
+void
+sts_error(struct request *req, int status, const char *code,
+    const char *message)
+{
+	struct buf *b = sts_xml(req, status);
+
+	buf_str(b, "<ErrorResponse xmlns=\"" STS_NS "\"><Error><Type>Sender"
+	    "</Type>");
+	buf_element(b, "Code", code);
+	buf_element(b, "Message", message);
+	buf_fmt(b, "</Error><RequestId>%016llx</RequestId></ErrorResponse>",
+	    (unsigned long long)req->serial);
+}
+
+void
+sts_auth_error(struct request *req, const struct auth_result *why)
+{
+	static const struct {
+		int status;
+		const char *code;
+	} errors[] = {
+		[AUTH_ANONYMOUS] = { 403, "MissingAuthenticationToken" },
+		[AUTH_MALFORMED] = { 400, "IncompleteSignature" },
+		[AUTH_UNKNOWN_KEY] = { 403, "InvalidClientTokenId" },
+		[AUTH_BAD_SIGNATURE] = { 403, "SignatureDoesNotMatch" },
+		[AUTH_UNSIGNED_HEADERS] = { 403, "SignatureDoesNotMatch" },
+		[AUTH_SKEWED] = { 403, "SignatureDoesNotMatch" },
+		[AUTH_URL_EXPIRED] = { 400, "RequestExpired" },
+		[AUTH_BAD_TOKEN] = { 403, "InvalidClientTokenId" },
+		[AUTH_TOKEN_EXPIRED] = { 403, "ExpiredToken" },
+		[AUTH_NO_PAYLOAD_HASH] = { 400, "IncompleteSignature" },
+		[AUTH_PAYLOAD_MISMATCH] = { 403, "SignatureDoesNotMatch" },
+	};
+
+	sts_error(req, errors[why->verdict].status, errors[why->verdict].code,
+	    why->verdict == AUTH_SKEWED
+		? "Signature expired: the clocks are too far apart"
+		: "The request was not accepted as signed");
+}
+
+/* The value of `name` in a form body, NULL when absent. */
+static const char *
+form_value(struct request *req, const char *name)
+{
+	const char *s = req->body.p != NULL ? req->body.p : "";
+	size_t len, name_len = strlen(name);
+
+	for (; *s != '\0'; s += len + (s[len] != '\0')) {
+		len = strcspn(s, "&");
+		if (len > name_len && s[name_len] == '=' &&
+		    memcmp(s, name, name_len) == 0)
+			return buf_unescape(&req->arena, s + name_len + 1,
+			    len - name_len - 1, true);
+	}
+	return request_query(req, name);
+}
+
+void
+sts_route(struct request *req)
+{
+	const char *action = form_value(req, "Action");
+
+	req->op = action != NULL && strcmp(action, "GetCallerIdentity") == 0
+	    ? OP_STS_IDENTITY
+	    : OP_STS_OTHER;
+}
+
+void
+sts_handle(struct cloud *c, struct request *req)
+{
+	struct buf *b;
+
+	if (req->op != OP_STS_IDENTITY) {
+		sts_error(req, 400, "InvalidAction",
+		    "Could not find the operation");
+		return;
+	}
+	if (settings_is_denied(&c->settings, req->op)) {
+		req->fault = "denied";
+		sts_error(req, 403, "AccessDenied", "Access denied");
+		return;
+	}
+	b = sts_xml(req, 200);
+	buf_fmt(b, "<GetCallerIdentityResponse xmlns=\"" STS_NS "\">"
+	    "<GetCallerIdentityResult><Arn>arn:aws:iam::%s:user/test</Arn>"
+	    "<UserId>AIDASESFSCLOUDTEST000</UserId><Account>%s</Account>"
+	    "</GetCallerIdentityResult><ResponseMetadata><RequestId>%016llx"
+	    "</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
+	    c->account, c->account, (unsigned long long)req->serial);
+}
