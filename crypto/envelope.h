@@ -51,7 +51,7 @@ enum refusal {
 	COMMITMENT_MISMATCH = 26,
 	AUTH_FAILED = 27,
 	LENGTH_MISMATCH = 28,
-	TOO_LARGE = 29, /* more than --max-message-size, or metadata unbounded */
+	TOO_LARGE = 29, /* over --max-message-size, or metadata unbounded */
 	REFUSAL_COUNT
 };
 
@@ -163,8 +163,8 @@ uint64_t content_plain_len(enum suite suite, uint64_t body_len);
 
 /* From the unwrapped data key to the content key: checks its length (32) and
  * for SUITE_COMMIT the commitment, in constant time, before anything else is
- * derived. SUITE_PLAIN has none and ignores dek. Returns 0; -EBADMSG with *ret_why BAD_DATA_KEY or
- * COMMITMENT_MISMATCH; -EIO when the backend fails. */
+ * derived. SUITE_PLAIN has none and ignores dek. Returns 0; -EBADMSG with
+ * *ret_why BAD_DATA_KEY or COMMITMENT_MISMATCH; -EIO when the backend fails. */
 int content_key_derive(const struct envelope *e, const uint8_t *dek,
     size_t dek_len, struct content_key *ret, enum refusal *ret_why) MUST_CHECK;
 

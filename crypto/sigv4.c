@@ -11,7 +11,7 @@
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define SECRET_MAX 512 /* bytes */
 
-/* The derived key chain of AWS: secret, day, region, service, "aws4_request". */
+/* The chain of AWS: secret, day, region, service, "aws4_request". */
 static int
 derive_key(const char *secret, struct sigv4_key *key)
 {
@@ -73,7 +73,8 @@ format_date(int64_t at_unix, char ret[SIGV4_DATE_LEN + 1])
 	time_t t = (time_t)at_unix;
 	struct tm tm;
 
-	if (at_unix < 0 || gmtime_r(&t, &tm) == NULL || tm.tm_year > 9999 - 1900)
+	if (at_unix < 0 || gmtime_r(&t, &tm) == NULL ||
+	    tm.tm_year > 9999 - 1900)
 		return -EINVAL;
 	return strftime(ret, SIGV4_DATE_LEN + 1, "%Y%m%dT%H%M%SZ", &tm) ==
 		SIGV4_DATE_LEN

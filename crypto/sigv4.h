@@ -56,7 +56,7 @@ struct sigv4_request {
 struct sigv4_signed {
 	char *path; /* caller's buffer: the path for the request line */
 	size_t path_size;
-	char *query; /* caller's buffer: without "?", empty when there is none */
+	char *query; /* caller's buffer: without "?", empty if there is none */
 	size_t query_size;
 	char date[SIGV4_DATE_LEN + 1];		     /* x-amz-date */
 	char authorization[SIGV4_AUTHORIZATION_MAX]; /* Authorization */
@@ -68,8 +68,8 @@ struct sigv4_signed {
  *
  * Returns 0; -EMSGSIZE when something does not fit (a buffer, too many pairs
  * or headers, region or service names of absurd length); -EINVAL when the time
- * is outside the years 1970 to 9999 or a header is given twice; -EIO when the backend fails. On failure
- * authorization is empty. */
+ * is outside the years 1970 to 9999 or a header is given twice; -EIO when the
+ * backend fails. On failure authorization is empty. */
 int sigv4_sign(const struct sigv4_request *req,
     const struct sigv4_creds *creds, struct sigv4_key *key,
     struct sigv4_signed *ret) MUST_CHECK;

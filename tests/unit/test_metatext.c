@@ -24,6 +24,7 @@ static const struct {
 	{ "=?UTF-8?Q?a?=b =?UTF-8?Q?c?=", "ab c" },
 	/* not encoded twice: beyond U+00FF, or no UTF-8 underneath */
 	{ "=?UTF-8?Q?=E2=82=AC?=", "\u20ac" },
+	{ "=?UTF-8?Q?=C5=81?=", "\u0141" }, /* not an A */
 	{ "=?UTF-8?Q?=C3=B6?=", "\u00f6" },
 	{ "=?UTF-8?Q?=C3=83=C2=B6=E2=82=AC?=", "\u00c3\u00b6\u20ac" },
 	/* no words, so nothing is undone */

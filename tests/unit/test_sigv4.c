@@ -235,6 +235,41 @@ test_authorization(void)
 	CHECK_STR(key.day, "20130524");
 }
 
+/* A cached key is used only for what it was made for. */
+static void
+test_key_renewal(void)
+{
+	static const struct pair host[] = { { "host", "b.example" } };
+	static const struct {
+		const char *region, *service, *secret;
+		int64_t at_unix;
+	} rows[] = {
+		{ "us-east-1", "s3", "a", 86399 },
+		{ "us-east-1", "s3", "a", 86400 },
+		{ "us-east-1", "s3", "b", 86400 },
+		{ "us-east-2", "s3", "b", 86400 },
+		{ "us-east-2", "kms", "b", 86400 },
+		{ "us-east-2", "kms", "b", 172799 },
+		{ "us-east-1", "s3", "a", 86399 },
+	};
+	struct sigv4_key cached = { 0 };
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		struct sigv4_request req = plain_request(host, 1);
+		struct sigv4_creds creds = { "AKIA", rows[i].secret, NULL };
+		struct sigv4_key fresh = { 0 };
+		char path[8], query[8];
+		struct sigv4_signed one = { path, 8, query, 8 }, two = one;
+
+		req.region = rows[i].region;
+		req.service = rows[i].service;
+		req.at_unix = rows[i].at_unix;
+		CHECK_EQ_AT(i, sigv4_sign(&req, &creds, &cached, &one), 0);
+		CHECK_EQ_AT(i, sigv4_sign(&req, &creds, &fresh, &two), 0);
+		CHECK_STR_AT(i, one.authorization, two.authorization);
+	}
+}
+
 /* Every byte of an object key survives, encoded once. */
 static void
 test_paths(void)
@@ -350,6 +385,7 @@ main(void)
 		CHECK_EQ(crypto_init(backends[i]), 0);
 		test_published();
 		test_authorization();
+		test_key_renewal();
 		test_paths();
 		test_query_order();
 		test_limits();
