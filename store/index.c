@@ -108,7 +108,7 @@ open_writer(struct index *ix, const char *dir, const char *source,
 {
 	int version, r;
 
-	if ((r = conn_open(ix->path, CONN_WRITER, &ix->writer)) < 0 ||
+	if ((r = pool_open_writer(ix)) < 0 ||
 	    (r = schema_check(ix->writer, &version)) < 0)
 		return r;
 	if (version == 0 && source == NULL)

@@ -128,11 +128,14 @@ on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static int
-begin(struct index *ix)
+int
+pool_open_writer(struct index *ix)
 {
-	sqlite3_wal_hook(ix->writer->db, on_commit, ix);
-	return RUN0(ix->writer, Q_BEGIN);
+	int r = conn_open(ix->path, CONN_WRITER, &ix->writer);
+
+	if (r == 0)
+		sqlite3_wal_hook(ix->writer->db, on_commit, ix);
+	return r;
 }
 
 /* What is left of the transaction, if SQLite has not ended it already. */
@@ -203,7 +206,7 @@ write_begin(struct index *ix, struct conn **ret)
 		return (r = RUN0(ix->writer, Q_SAVE)) < 0 ? r : 0;
 	}
 	pthread_mutex_lock(&ix->write);
-	if ((r = begin(ix)) >= 0)
+	if ((r = RUN0(ix->writer, Q_BEGIN)) >= 0)
 		return 0;
 	pthread_mutex_unlock(&ix->write);
 	return r;

@@ -184,6 +184,7 @@ struct index {
 };
 
 void pool_init(struct index *ix);
+int pool_open_writer(struct index *ix) MUST_CHECK;
 void pool_destroy(struct index *ix);
 
 /* A connection to read by: the writer inside this thread's batch, so that it
