@@ -124,7 +124,7 @@ kms_json_answer(struct slice json, struct kms_json_answer *ret)
 	    get_bytes(o, "CiphertextBlob", ret->blob, sizeof(ret->blob),
 		&ret->blob_len) < 0)
 		r = -EPROTO;
-	json_decref(o); /* wiped by the allocator of wipe.c */
+	json_decref(o); /* wiped by the allocator of crypto_init() */
 	if (r < 0)
 		sodium_memzero(ret, sizeof(*ret));
 	return r;

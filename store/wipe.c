@@ -1,5 +1,4 @@
 #include <curl/curl.h>
-#include <jansson.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -42,7 +41,6 @@ install(void)
 
 	if (code != CURLE_OK)
 		log_err(0, "http: start libcurl: %s", curl_easy_strerror(code));
-	json_set_alloc_funcs(malloc, wiping_free);
 }
 
 void

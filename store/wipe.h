@@ -1,13 +1,12 @@
-/* wipe.h -- allocators for libraries through which secrets pass.
+/* wipe.h -- libcurl with an allocator that wipes what it frees.
  *
- * libcurl's buffers see session tokens and unwrapped keys go by, jansson's hold
- * the base64 of keys; both take an allocator. */
+ * Its buffers see session tokens and the base64 of keys go by. (jansson, the
+ * other library they pass through, gets the same from crypto_init().) */
 #ifndef SESFS_STORE_WIPE_H
 #define SESFS_STORE_WIPE_H
 
-/* Start libcurl and let it and jansson wipe what they free. Once per process,
- * further calls do nothing; http_new() does it, so that main makes the http
- * before other threads use jansson. */
+/* Start libcurl so. Once per process, further calls do nothing; http_new()
+ * does it. */
 void wipe_install(void);
 
 #endif
