@@ -373,7 +373,7 @@ forget(struct conn *c, int64_t ino, enum node_kind *ret_kind)
 int
 index_node_forget(struct index *ix, int64_t ino, enum node_kind *ret_kind)
 {
-	enum node_kind kind;
+	enum node_kind kind = NODE_DIR;
 	struct conn *c;
 	struct node n;
 	int r;

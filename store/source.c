@@ -308,6 +308,20 @@ explain(const struct object *o, int r, enum refusal why)
 	}
 }
 
+/* A key that KMS had to be asked for: sealed, so that the next time it need
+ * not be. When it cannot be kept, only that is lost. */
+static void
+keep_sealed(struct source *s, const struct object *o)
+{
+	int r = index_object_set_sealed(s->o.index, o->id,
+	    (struct slice){ o->key_sealed, o->key_sealed_len },
+	    (struct slice){ NULL, 0 });
+
+	if (r < 0 && r != -ENOENT)
+		log_warn(r, "source: keep the sealed key of %s: %s", o->key,
+		    strerror(-r));
+}
+
 static int
 open_object(struct source *s, int64_t id, struct message **ret)
 {
@@ -334,9 +348,7 @@ open_object(struct source *s, int64_t id, struct message **ret)
 	plain_give(s->plain, r == 0 ? o.size : 2 * o.size);
 	r = explain(&o, r, op.why);
 	if (r == 0 && !was_sealed && o.key_sealed != NULL)
-		(void)index_object_set_sealed(s->o.index, id,
-		    (struct slice){ o.key_sealed, o.key_sealed_len },
-		    (struct slice){ NULL, 0 });
+		keep_sealed(s, &o);
 	object_clear(&o);
 	return r;
 }
@@ -596,7 +608,7 @@ source_expire(struct source *s)
 
 	plain_expire(s->plain, now);
 	keyring_expire(s->o.keyring, now);
-	seal_expire(s->o.seal);
+	seal_expire(s->o.seal, now);
 }
 
 void

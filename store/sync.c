@@ -616,12 +616,15 @@ static void *
 thread_main(void *arg)
 {
 	struct sync *s = arg;
+	int r;
 
 	do {
 		pthread_mutex_lock(&s->lock);
 		s->passes_begun++;
 		pthread_mutex_unlock(&s->lock);
-		sync_run(s);
+		if ((r = sync_run(s)) < 0 && r != -EINTR)
+			log_warn(r, "sync: pass over s3 prefix \"%s\": %s",
+			    s->o.prefix, strerror(-r));
 		pthread_mutex_lock(&s->lock);
 		s->passes_ended = s->passes_begun;
 		pthread_cond_broadcast(&s->changed);
