@@ -175,7 +175,8 @@ own_headers(struct draft *d, const char *from_name)
 	    strchr(d->from, '@') + 1);
 }
 
-/* Words, in lines, until exactly `len` more bytes are there. */
+/* Words, in lines, until exactly `len` more bytes are there: 0, or enough for
+ * a line end. */
 static void
 put_text(struct draft *d, size_t len)
 {
@@ -183,6 +184,7 @@ put_text(struct draft *d, size_t len)
 	uint64_t v = 0;
 	const char *w;
 
+	assert(len != 1);
 	buf_reserve(d->out, len + 64);
 	for (unsigned i = 0; d->out->len + 2 < end; i++, v >>= 7) {
 		if (i % 9 == 0)
@@ -200,14 +202,12 @@ put_text(struct draft *d, size_t len)
 			d->out->p[d->out->len++] = ' ';
 		}
 	}
-	/* What ran over is cut; a blank fills the place of a lone byte. */
+	/* What ran over is cut. */
 	d->out->len = end;
 	if (len >= 3 && d->out->p[end - 3] == '\r')
 		d->out->p[end - 3] = ' ';
 	if (len >= 2)
 		memcpy(d->out->p + end - 2, "\r\n", 2);
-	else
-		memset(d->out->p + end - len, '\n', len);
 	d->out->p[end] = '\0';
 }
 
@@ -255,7 +255,7 @@ put_attachment(struct draft *d)
 	    "Content-Disposition: attachment; filename=\"offer.pdf\"\r\n"
 	    "Content-Transfer-Encoding: base64\r\n\r\n");
 	left = d->f->len - written(d) - strlen(end);
-	for (; left >= 78; left -= 78) {
+	for (; left >= 78 && left != 79; left -= 78) {
 		put_base64(d, 76);
 		buf_add(d->out, "\r\n", 2);
 	}
