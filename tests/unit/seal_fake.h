@@ -35,6 +35,9 @@ struct fake {
 	pthread_mutex_t *gate;	  /* held by the test: a call waits */
 	struct seal *disturb;	  /* try to reset and rekey it in a call */
 	int reset, rekey;	  /* what came of that */
+	int (*hook)(void *arg);	  /* run once in call number hook_at */
+	void *hook_arg;
+	int hook_at, hooked;	  /* hooked: what came of it, 1: not yet */
 };
 
 static atomic_llong fake_now_s;
@@ -67,6 +70,8 @@ fake_middle(struct fake *f, enum refusal *why)
 		f->reset = seal_reset(f->disturb);
 		f->rekey = seal_rekey(f->disturb, KEY_A);
 	}
+	if (f->hook != NULL && f->generates + f->decrypts == f->hook_at)
+		f->hooked = f->hook(f->hook_arg);
 	*why = f->err == -ENOKEY ? KMS_ACCESS : REFUSAL_NONE;
 	if (f->good_calls > 0) {
 		f->good_calls--;

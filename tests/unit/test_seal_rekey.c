@@ -269,6 +269,44 @@ test_stopped(void)
 	}
 }
 
+/* A row that the walk is long past gets a box of the old root, sealed before
+ * the rekey and published late. */
+struct late {
+	struct bed *b;
+	struct object first;
+};
+
+static int
+publish_late(void *arg)
+{
+	struct late *l = arg;
+
+	return index_object_set_sealed(l->b->ix, l->first.id,
+	    (struct slice){ l->first.key_sealed, l->first.key_sealed_len },
+	    (struct slice){ 0 });
+}
+
+static void
+test_late(void)
+{
+	BED(b);
+	struct late late = { .b = &b };
+	struct tally t;
+
+	CHECK_EQ(index_object_by_key(b.ix, "mail/000000", &late.first), 0);
+	seal_forget(b.seal);
+	b.kms = (struct fake){ .hook = publish_late, .hook_arg = &late,
+		.hook_at = 30, .hooked = 1 };
+	fake_tick_s = 1;
+	CHECK_EQ(seal_rekey(b.seal, KEY_B), 0);
+	fake_tick_s = 0;
+	CHECK_EQ(b.kms.hooked, 0);
+	t = tally(&b);
+	CHECK_EQ(t.good, ROWS);
+	CHECK_EQ(t.rows[2], ROWS);
+	object_clear(&late.first);
+}
+
 /* Killed at some look at the clock. Returns whether it was. */
 static bool
 rekey_killed(struct bed *b, int at)
@@ -369,6 +407,7 @@ main(void)
 	test_wrap_around();
 	test_refused();
 	test_stopped();
+	test_late();
 	test_killed();
 	test_busy();
 	return check_done();
