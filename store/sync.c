@@ -213,6 +213,23 @@ merge_page(struct sync *s, const struct s3_page *page, const char *after)
 	return r;
 }
 
+/* What the next page needs of this one: where it goes on, and the last key
+ * (an empty page moves nothing). */
+static int
+remember_page(const struct s3_page *page, char **token, char **after)
+{
+	free(*token);
+	*token = NULL;
+	if (page->next_token != NULL &&
+	    (*token = strdup(page->next_token)) == NULL)
+		return -ENOMEM;
+	if (page->n == 0)
+		return 0;
+	free(*after);
+	*after = strdup(page->item[page->n - 1].key);
+	return *after == NULL ? -ENOMEM : 0;
+}
+
 static int
 list(struct sync *s)
 {
@@ -234,15 +251,9 @@ list(struct sync *s)
 		/* An empty page with a token has nothing to compare. */
 		if (page.n > 0 || page.next_token == NULL)
 			r = merge_page(s, &page, after);
-		free(token);
-		token = TAKE(page.next_token);
-		more = token != NULL;
-		if (page.n > 0) {
-			free(after);
-			after = strdup(page.item[page.n - 1].key);
-			if (after == NULL && r == 0)
-				r = -ENOMEM;
-		}
+		more = page.next_token != NULL;
+		if (r == 0)
+			r = remember_page(&page, &token, &after);
 		s3_page_free(&page);
 		report(s, false);
 	}
