@@ -67,7 +67,8 @@ etag_unpack(sqlite3_stmt *st, int col, char ret[128])
 
 	if (is_text) {
 		len = len < 127 ? len : 127;
-		memcpy(ret, p, len);
+		if (len > 0)
+			memcpy(ret, p, len);
 		ret[len] = '\0';
 		return;
 	}

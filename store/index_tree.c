@@ -44,17 +44,18 @@ int
 index_create(struct index *ix, int64_t dir, const char *name,
     const struct node *n, int64_t now_ns, struct node *ret)
 {
+	struct node given = *n; /* may be *ret */
 	struct conn *c;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
 	if ((r = name_check(name)) < 0)
 		return r;
-	if (n->kind != NODE_DIR && n->kind != NODE_FILE)
+	if (given.kind != NODE_DIR && given.kind != NODE_FILE)
 		return -EINVAL;
 	if ((r = write_begin(ix, &c)) < 0)
 		return r;
-	return write_end(ix, create(c, dir, name, n, now_ns, ret));
+	return write_end(ix, create(c, dir, name, &given, now_ns, ret));
 }
 
 /* Find a name that is to go: -ENOENT, -EISDIR or -ENOTDIR, -ENOTEMPTY. */
@@ -341,13 +342,14 @@ int
 index_setattr(struct index *ix, const struct node *n, unsigned what,
     int64_t now_ns, struct node *ret)
 {
+	struct node given = *n; /* may be *ret */
 	struct conn *c;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
 	if ((r = write_begin(ix, &c)) < 0)
 		return r;
-	return write_end(ix, setattr(c, n, what, now_ns, ret));
+	return write_end(ix, setattr(c, &given, what, now_ns, ret));
 }
 
 /* 1 when the node was deleted. */

@@ -1,0 +1,82 @@
+/* index_util.h -- what the tests of the index have in common. */
+#ifndef SESFS_TESTS_INDEX_UTIL_H
+#define SESFS_TESTS_INDEX_UTIL_H
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "store/index.h"
+#include "store/index_priv.h"
+#include "store/log.h"
+#include "tmpdir.h"
+
+#define NOW INT64_C(1700000000000000000) /* ns */
+#define SECOND INT64_C(1000000000)
+
+static inline struct index *
+ix_open(const char *dir)
+{
+	struct index *ix;
+
+	if (index_open(dir, "s3://bucket/p", false, NOW, &ix) < 0) {
+		fprintf(stderr, "index_open failed\n");
+		exit(1);
+	}
+	return ix;
+}
+
+static inline int64_t
+ino_of(struct index *ix, int64_t dir, const char *name)
+{
+	struct node n;
+
+	return index_lookup(ix, dir, name, &n) == 0 ? n.ino : 0;
+}
+
+static inline int64_t
+dir_new(struct index *ix)
+{
+	return ino_of(ix, INDEX_ROOT_INO, "new");
+}
+
+static inline int64_t
+dir_cur(struct index *ix)
+{
+	return ino_of(ix, INDEX_ROOT_INO, "cur");
+}
+
+static inline int64_t
+first_pending(struct index *ix)
+{
+	struct index_cursor cur = { 0 };
+	int64_t id = 0;
+
+	return index_pending(ix, INT64_MAX, &cur, &id, 1) == 1 ? id : 0;
+}
+
+/* A listed object of 100 bytes; its id. */
+static inline int64_t
+add_object(struct index *ix, const char *key)
+{
+	struct object_listed l = { key, "etag", 100, 1000 };
+	struct object o;
+	int64_t id;
+
+	if (index_merge_page(ix, key, NULL, NULL, &l, 1, NULL, NULL, NULL) < 0 ||
+	    index_object_by_key(ix, key, &o) < 0)
+		return 0;
+	id = o.id;
+	object_clear(&o);
+	return id;
+}
+
+/* Bytes of the WAL: while it is short, every commit adds to it. */
+static inline int64_t
+wal_bytes(struct index *ix)
+{
+	struct stat st;
+
+	return fstat(ix->wal_fd, &st) == 0 ? st.st_size : -1;
+}
+
+#endif
