@@ -136,7 +136,8 @@ move_all(struct seal *s, uint8_t old)
 	m->old = old;
 	do {
 		m->count = 0;
-		if ((r = index_each_object(s->opts.index, -1, move_row, m)) < 0 ||
+		if ((r = index_each_object(s->opts.index, -1, move_row,
+			 m)) < 0 ||
 		    (r = batch_store(m)) < 0)
 			return r;
 		log_info(0, "seal: rekey: %llu rows moved",

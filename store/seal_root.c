@@ -350,7 +350,8 @@ store_none(struct seal *s)
 	int r;
 
 	if ((r = root_store(s, SEAL_CUR, &none)) < 0 ||
-	    (r = index_meta_set(s->opts.index, root_name[SEAL_NEXT], "", 0)) < 0)
+	    (r = index_meta_set(s->opts.index, root_name[SEAL_NEXT], "",
+		 0)) < 0)
 		return r;
 	return index_drop_sealed(s->opts.index);
 }
