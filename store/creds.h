@@ -5,7 +5,8 @@
  * the caller wipes. Credentials that expire are renewed in the background five
  * minutes early (less a random part, so that a fleet does not renew at once);
  * while that fails the old ones are used as long as they are valid. Once they
- * have expired callers wait for one shared attempt. Threads: any.
+ * have expired callers wait for one shared attempt. Threads: any. Needs
+ * crypto_init() before.
  *
  * Order, as botocore has it: environment, further providers (roles, sso), the
  * shared credentials file, credential_process, the config file, further

@@ -79,25 +79,29 @@ log_get_level(void)
 	    memory_order_relaxed);
 }
 
-/* Copy `in` to `out` with every control byte and backslash as \xHH, so that a
- * key's name can neither forge a line nor drive a terminal. C1 controls are
- * the two bytes C2 80..C2 9F in UTF-8. */
-static size_t
+/* C1 controls are the two bytes C2 80..C2 9F in UTF-8. */
+static bool
+is_c1(const unsigned char *p)
+{
+	return p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+}
+
+/* Copy `in` to `out` with every control byte as \xHH, so that a key's name can
+ * neither forge a line nor drive a terminal. */
+static void
 escape(const char *in, char *out, size_t max)
 {
-	const unsigned char *p = (const unsigned char *)in;
+	const unsigned char *first = (const unsigned char *)in, *p = first;
 	size_t n = 0;
 
 	for (; *p != '\0' && n + 5 < max; p++) {
-		bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
-
-		if (*p < 0x20 || *p == 0x7f || is_c1)
+		if (*p < 0x20 || *p == 0x7f || is_c1(p) ||
+		    (p > first && is_c1(p - 1)))
 			n += (size_t)snprintf(out + n, max - n, "\\x%02x", *p);
 		else
 			out[n++] = (char)*p;
 	}
 	out[n] = '\0';
-	return n;
 }
 
 static void

@@ -202,8 +202,14 @@ crowd_member(void *arg)
 {
 	struct crowd *c = arg;
 
-	for (int i = 0; i < 10; i++)
-		c->good += get(c->net) == 0;
+	/* check.h counts for one thread only. */
+	for (int i = 0; i < 10; i++) {
+		struct s3_object o;
+
+		c->good += s3_get(c->net->s3, "k", NULL, 100, &o) == 0 &&
+		    o.len == 4 && memcmp(o.body, "body", 4) == 0;
+		s3_object_free(&o);
+	}
 	return NULL;
 }
 

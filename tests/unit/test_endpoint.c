@@ -1,0 +1,177 @@
+#include <errno.h>
+
+#include "check.h"
+#include "store/endpoint.h"
+
+#define F ENDPOINT_FIPS
+#define D ENDPOINT_DUAL_STACK
+
+static const struct {
+	const char *service, *region;
+	unsigned flags;
+	const char *host;
+} aws[] = {
+	{ "s3", "us-east-1", 0, "s3.us-east-1.amazonaws.com" },
+	{ "s3", "eu-central-1", D, "s3.dualstack.eu-central-1.amazonaws.com" },
+	{ "s3", "us-west-2", F, "s3-fips.us-west-2.amazonaws.com" },
+	{ "s3", "us-west-2", F | D,
+	    "s3-fips.dualstack.us-west-2.amazonaws.com" },
+	{ "s3", "cn-north-1", 0, "s3.cn-north-1.amazonaws.com.cn" },
+	{ "s3", "cn-north-1", D, "s3.dualstack.cn-north-1.amazonaws.com.cn" },
+	{ "s3", "us-gov-west-1", F, "s3-fips.us-gov-west-1.amazonaws.com" },
+	{ "s3", "us-iso-east-1", 0, "s3.us-iso-east-1.c2s.ic.gov" },
+	{ "s3", "us-isob-east-1", 0, "s3.us-isob-east-1.sc2s.sgov.gov" },
+	{ "s3", "eu-isoe-west-1", 0, "s3.eu-isoe-west-1.cloud.adc-e.uk" },
+	{ "s3", "us-isof-south-1", 0, "s3.us-isof-south-1.csp.hci.ic.gov" },
+	{ "s3", "eusc-de-east-1", 0, "s3.eusc-de-east-1.amazonaws.eu" },
+	{ "kms", "eu-west-1", 0, "kms.eu-west-1.amazonaws.com" },
+	{ "kms", "eu-west-1", F, "kms-fips.eu-west-1.amazonaws.com" },
+	{ "kms", "eu-west-1", D, "kms.eu-west-1.api.aws" },
+	{ "kms", "us-east-2", F | D, "kms-fips.us-east-2.api.aws" },
+	{ "kms", "us-gov-west-1", F, "kms-fips.us-gov-west-1.amazonaws.com" },
+	{ "kms", "cn-north-1", D,
+	    "kms.cn-north-1.api.amazonwebservices.com.cn" },
+	{ "sts", "us-east-1", 0, "sts.us-east-1.amazonaws.com" },
+	{ "sts", "us-east-1", F, "sts-fips.us-east-1.amazonaws.com" },
+	{ "sts", "us-gov-west-1", F, "sts.us-gov-west-1.amazonaws.com" },
+	{ "sqs", "us-gov-east-1", F, "sqs.us-gov-east-1.amazonaws.com" },
+	{ "sqs", "us-east-1", D, "sqs.us-east-1.api.aws" },
+	{ "kms", "moon-base-1", 0, "kms.moon-base-1.amazonaws.com" },
+	{ "kms", "evil.example/", 0, NULL },
+	{ "kms", "", 0, NULL },
+	{ "kms", "-x", 0, NULL },
+	{ "kms", "US-EAST-1", 0, NULL },
+	{ "kms", "us-east-1us-east-1us-east-1us-ea", 0, NULL },
+};
+
+static void
+test_aws(void)
+{
+	struct endpoint e;
+
+	for (size_t i = 0; i < NELEMS(aws); i++) {
+		int r = endpoint_aws(aws[i].service, aws[i].region,
+		    aws[i].flags, &e);
+
+		CHECK_EQ_AT(i, r, aws[i].host != NULL ? 0 : -EINVAL);
+		if (r == 0)
+			CHECK_STR_AT(i, e.host, aws[i].host);
+		CHECK_AT(i, e.is_tls && !e.is_custom && e.port == 0);
+	}
+}
+
+static const struct {
+	const char *url, *header, *base; /* header NULL: refused */
+	bool is_tls, is_loopback;
+} urls[] = {
+	{ "https://s3.example.com", "s3.example.com", "", true, false },
+	{ "HTTPS://s3.example.com:8443/", "s3.example.com:8443", "", true,
+	    false },
+	{ "https://h:443/a/b//", "h", "/a/b", true, false },
+	{ "http://localhost:9000", "localhost:9000", "", false, true },
+	{ "http://b.localhost", "b.localhost", "", false, true },
+	{ "http://127.0.0.1:80/", "127.0.0.1", "", false, true },
+	{ "http://127.255.3.4", "127.255.3.4", "", false, true },
+	{ "http://[::1]:9000/x", "[::1]:9000", "/x", false, true },
+	{ "http://[::2]", "[::2]", "", false, false },
+	{ "http://127.0.0.1.example.com", "127.0.0.1.example.com", "", false,
+	    false },
+	{ "http://127.0.0.256", "127.0.0.256", "", false, false },
+	{ "http://localhost.example.com", "localhost.example.com", "", false,
+	    false },
+	{ "http://notlocalhost", "notlocalhost", "", false, false },
+	{ "http://169.254.169.254", "169.254.169.254", "", false, false },
+	{ "ftp://h", NULL },
+	{ "h:80", NULL },
+	{ "", NULL },
+	{ "https://", NULL },
+	{ "https:///x", NULL },
+	{ "https://user@h", NULL },
+	{ "https://user:pass@h", NULL },
+	{ "https://h?x=1", NULL },
+	{ "https://h/#frag", NULL },
+	{ "https://h:0", NULL },
+	{ "https://h:65536", NULL },
+	{ "https://h:", NULL },
+	{ "https://h:9x", NULL },
+	{ "https://[::1", NULL },
+	{ "https://[::1]x", NULL },
+	{ "https://h\r\nx", NULL },
+	{ "https://h/a b", NULL },
+	{ "https://h/%41", NULL },
+};
+
+static void
+test_urls(void)
+{
+	char header[ENDPOINT_HOST_MAX + 8];
+	struct endpoint e;
+	const char *why;
+
+	for (size_t i = 0; i < NELEMS(urls); i++) {
+		int r = endpoint_parse(urls[i].url, &e, &why);
+
+		CHECK_EQ_AT(i, r, urls[i].header != NULL ? 0 : -EINVAL);
+		CHECK_AT(i, (why == NULL) == (r == 0));
+		if (r < 0)
+			continue;
+		endpoint_host_header(&e, header);
+		CHECK_STR_AT(i, header, urls[i].header);
+		CHECK_STR_AT(i, e.base, urls[i].base);
+		CHECK_AT(i, e.is_tls == urls[i].is_tls);
+		CHECK_AT(i, endpoint_is_loopback(&e) == urls[i].is_loopback);
+	}
+}
+
+static const struct {
+	const char *bucket;
+	bool is_bucket, can_tls, can_plain;
+} buckets[] = {
+	{ "mail", true, true, true },
+	{ "my-mail-2026", true, true, true },
+	{ "mail.example.com", true, false, true },
+	{ "Old_Style", true, false, false },
+	{ "192.168.1.1", true, false, true },
+	{ "a..b", true, false, false },
+	{ "-ab", true, false, false },
+	{ "ab-", true, false, false },
+	{ "ab", false, false, false },
+	{ "a/b", false, false, false },
+	{ "...", false, false, false },
+	{ "a b", false, false, false },
+};
+
+static void
+test_buckets(void)
+{
+	struct endpoint tls, plain, got;
+	const char *why;
+
+	CHECK_EQ(endpoint_aws("s3", "us-east-1", 0, &tls), 0);
+	CHECK_EQ(endpoint_parse("http://localhost:9/x", &plain, &why), 0);
+	for (size_t i = 0; i < NELEMS(buckets); i++) {
+		const char *b = buckets[i].bucket;
+
+		CHECK_AT(i, endpoint_is_bucket(b) == buckets[i].is_bucket);
+		CHECK_AT(i, endpoint_can_virtual(&tls, b) ==
+		    buckets[i].can_tls);
+		CHECK_AT(i, endpoint_can_virtual(&plain, b) ==
+		    buckets[i].can_plain);
+	}
+	CHECK_EQ(endpoint_bucket(&tls, "mail", false, &got), 0);
+	CHECK_STR(got.host, "mail.s3.us-east-1.amazonaws.com");
+	CHECK_STR(got.base, "");
+	CHECK_EQ(endpoint_bucket(&plain, "mail", true, &got), 0);
+	CHECK_STR(got.host, "localhost");
+	CHECK_STR(got.base, "/x/mail");
+	CHECK_EQ(endpoint_bucket(&tls, "a/b", true, &got), -EINVAL);
+}
+
+int
+main(void)
+{
+	test_aws();
+	test_urls();
+	test_buckets();
+	return check_done();
+}

@@ -1,0 +1,64 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "store/buf.h"
+#include "store/log.h"
+
+static char path[] = "/tmp/sesfs-log.XXXXXX";
+
+static unsigned
+count(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text += strlen(what))
+		n++;
+	return n;
+}
+
+int
+main(void)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	const char *text;
+	char huge[5000];
+	struct stat st;
+
+	close(mkstemp(path));
+	unlink(path);
+	CHECK_EQ(log_open("/nonesuch/log"), -ENOENT);
+	CHECK_EQ(log_open(path), 0);
+	log_set_level(LOG_LEVEL_INFO);
+	CHECK_EQ(log_err(-EACCES, "s3: get %s: refused", "a\nb\033[1mc"),
+	    -EACCES);
+	CHECK_EQ(log_debug(3, "hidden"), 3);
+	CHECK_EQ(log_warn(0, "\xc3\xb6 stays, \xc2\x9b does not"), 0);
+	for (int i = 0; i < 100; i++)
+		CHECK_EQ(log_info(i, "again %d", i), i);
+	memset(huge, '\n', sizeof(huge) - 1);
+	huge[sizeof(huge) - 1] = '\0';
+	CHECK_EQ(log_err(0, "%s", huge), 0);
+	errno = EPIPE;
+	CHECK_EQ(log_err(0, "errno is kept"), 0);
+	CHECK_EQ(errno, EPIPE);
+	CHECK_EQ(log_open("stderr"), 0);
+
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK_EQ(st.st_mode & 0777, 0600);
+	CHECK_EQ(buf_add_file(&b, path), 0);
+	text = buf_str(&b);
+	CHECK(strstr(text, "Z sesfs: error: s3: get a\\x0ab\\x1b[1mc: "
+	    "refused\n") != NULL);
+	CHECK(strstr(text, "warning: \xc3\xb6 stays, \\xc2\\x9b does not\n") !=
+	    NULL);
+	CHECK(strstr(text, "hidden") == NULL);
+	CHECK_EQ(count(text, "again"), 20);
+	CHECK_EQ(count(text, "\n"), 24);
+	CHECK_EQ(text[4] == '-' && text[10] == 'T', 1);
+	buf_free(&b);
+	unlink(path);
+	return check_done();
+}
