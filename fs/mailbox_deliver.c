@@ -9,6 +9,7 @@
 #include "store/lock.h"
 #include "store/log.h"
 
+#define NAMES_MAX 16 /* names tried for one arrival */
 #define PARENTS_MAX 64 /* directories told of one removal */
 
 /* Directories that changed in one batch; a batch has few of them. */
@@ -151,15 +152,23 @@ publish(struct mailbox *m, const struct arrival *a, int64_t now_ns,
     struct touched *t)
 {
 	const struct object *o = a->object;
-	char name[MAILDIR_NAME_MAX];
+	char name[MAILDIR_NAME_MAX], etag[sizeof(o->etag) + 16];
 	int64_t dir, ino, replaced;
 	int r;
 
-	maildir_name(o->key, o->etag, o->last_modified_unix, o->plain_size,
-	    o->crlf_size, name);
-	if ((r = place(m, a, &dir)) < 0 ||
-	    (r = index_object_publish(m->o.index, o, dir, name, now_ns, &ino,
-		 &replaced)) < 0)
+	if ((r = place(m, a, &dir)) < 0)
+		return r;
+	r = -EEXIST;
+	/* Only a client can have taken our name; then another one will do. */
+	for (unsigned i = 0; r == -EEXIST && i < NAMES_MAX; i++) {
+		snprintf(etag, sizeof(etag), i == 0 ? "%s" : "%s#%u", o->etag,
+		    i);
+		maildir_name(o->key, etag, o->last_modified_unix,
+		    o->plain_size, o->crlf_size, name);
+		r = index_object_publish(m->o.index, o, dir, name, now_ns,
+		    &ino, &replaced);
+	}
+	if (r < 0)
 		return r;
 	touch(m, t, dir);
 	if (replaced != 0) {
