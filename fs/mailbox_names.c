@@ -95,9 +95,12 @@ mailbox_create(struct mailbox *m, int64_t dir, const char *name, mode_t mode,
 		return r;
 	if ((r = files_create(m->files, n.ino)) < 0) {
 		log_err(r, "mailbox: create %s: %s", name, strerror(-r));
+		/* The kernel never heard of the node: the orphan is dropped
+		 * at the next start, should this fail. */
 		if (index_unlink(m->o.index, dir, name, mailbox_now_ns(),
-			&n) == 0)
-			(void)index_node_forget(m->o.index, n.ino, NULL);
+			&n) == 0 &&
+		    index_node_forget(m->o.index, n.ino, NULL) < 0)
+			orphans_add(&m->orphans, n.ino);
 		return r;
 	}
 	return mailbox_stat(m, &n, st);

@@ -72,11 +72,13 @@ static int
 check_mountpoint(const char *path)
 {
 	struct mountinfo info;
+	struct statvfs fs;
 	struct stat st;
 	int r;
 
-	if (stat(path, &st) < 0) {
-		if (errno != ENOTCONN)
+	/* Attributes outlive their daemon in the kernel's cache; this asks. */
+	if (statvfs(path, &fs) < 0) {
+		if (errno != ENOTCONN && errno != ECONNABORTED)
 			return log_err(-errno, "mount: %s: %s", path,
 			    strerror(errno));
 		log_warn(0, "mount: %s: a dead mount lies there, detaching it",
@@ -86,6 +88,9 @@ check_mountpoint(const char *path)
 			    strerror(-r));
 		return check_mountpoint(path);
 	}
+	if (stat(path, &st) < 0)
+		return log_err(-errno, "mount: %s: %s", path,
+		    strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return log_err(-ENOTDIR, "mount: %s: not a directory", path);
 	if (mountinfo_read(path, &info) == 0 &&

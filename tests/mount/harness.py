@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -96,8 +97,11 @@ class Cloud:
         request = urllib.request.Request(
             url, data=data if method == "GET" else data or b"",
             headers=headers or {}, method=method)
-        with urllib.request.urlopen(request, timeout=DEADLINE) as reply:
-            return reply.read()
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE) as reply:
+                return reply.read()
+        except urllib.error.HTTPError as e:
+            raise AssertionError(f"{url}: {e.code} {e.read()!r}") from e
 
     def set(self, **settings):
         self.admin("set", "set", **settings)
@@ -154,6 +158,19 @@ def is_mounted(path):
         return any(line.split(" ")[4] == path for line in f)
 
 
+def is_served(path):
+    """Mounted, and not what a dead daemon left."""
+    if not is_mounted(path):
+        return False
+    try:
+        os.statvfs(path)  # not answered from the kernel's cache
+        return True
+    except OSError as e:
+        if e.errno not in (errno.ENOTCONN, errno.ECONNABORTED, errno.ENOENT):
+            raise
+        return False
+
+
 class Mount:
     """`sesfs mount -f` and the tree it shows."""
 
@@ -180,7 +197,7 @@ class Mount:
         log.close()
         if not wait:
             return
-        until("the mount", lambda: is_mounted(self.path)
+        until("the mount", lambda: is_served(self.path)
               or self.process.poll() is not None)
         if self.process.poll() is not None:
             raise AssertionError("sesfs mount ended: " + self.log())
