@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEALED "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 #define KEYS 16 /* derived signing keys kept: date x region x service */
 
 struct cached_key {
@@ -288,13 +289,13 @@ check_chunks(struct request *req, const struct claim *c,
 {
 	struct chunk_seal seal = { key, c->amz_date, &c->sig.scope,
 		c->sig.signature };
-	bool is_sealed = strncmp(c->payload, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
-	    34) == 0;
+	bool is_sealed = strncmp(c->payload, SEALED, strlen(SEALED)) == 0;
 	const char *len = request_header(req, "x-amz-decoded-content-length");
 	struct buf plain = { 0 };
 	bool ok;
 
-	ok = chunked_decode(&req->body, is_sealed ? &seal : NULL, &plain) == 0 &&
+	ok = chunked_decode(&req->body, is_sealed ? &seal : NULL,
+		 &plain) == 0 &&
 	    len != NULL && strtoull(len, NULL, 10) == plain.len;
 	buf_free(&req->body);
 	req->body = plain;

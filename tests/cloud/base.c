@@ -90,18 +90,17 @@ arena_str(struct arena *a, const char *s, size_t len)
 char *
 arena_fmt(struct arena *a, const char *fmt, ...)
 {
+	char *text, *ret;
 	va_list ap;
-	char *p;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	p = arena_alloc(a, (size_t)n + 1);
-	va_start(ap, fmt);
-	vsnprintf(p, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	return p;
+	or_die(n >= 0 ? text : NULL);
+	ret = arena_str(a, text, (size_t)n);
+	free(text);
+	return ret;
 }
 
 void

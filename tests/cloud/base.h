@@ -36,7 +36,7 @@ char *xstrdup(const char *s) MUST_CHECK;
 /* For CLEANUP() on a pointer from malloc. */
 void xfreep(void *pp);
 
-/* Memory that is freed all at once. Zero-initialise; arena_free() at the end. */
+/* Memory that is freed all at once, by arena_free(). Zero-initialise. */
 struct arena {
 	struct arena_block *blocks;
 };

@@ -36,8 +36,9 @@ chunked_decode(const struct buf *in, const struct chunk_seal *seal,
 	if (seal != NULL)
 		memcpy(previous, seal->seed, SIGV4_HEX_LEN);
 	for (;;) {
-		line_end = p == NULL ? NULL : memmem(p, (size_t)(end - p), "\r\n",
-		    2);
+		line_end = p != NULL
+		    ? memmem(p, (size_t)(end - p), "\r\n", 2)
+		    : NULL;
 		if (line_end == NULL)
 			return -EPROTO;
 		len = strtoul(p, &after, 16);

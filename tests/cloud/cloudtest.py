@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,8 @@ def quote(s, safe='-._~'):
 class Cloud:
     access_key, secret_key, token = 'test', 'testsecret', None
     region = 'us-east-1'
+    bucket = None  # named in the host when set
+    ca = None  # certificate; TLS when set
 
     def __init__(self, program, *args):
         self.dir = tempfile.TemporaryDirectory()
@@ -88,11 +91,20 @@ class Cloud:
         equal(self.process.wait(60), 0, 'exit status of sesfs-cloud')
         self.dir.cleanup()
 
+    def connect(self):
+        if not self.ca:
+            return http.client.HTTPConnection('127.0.0.1', self.port,
+                                              timeout=60)
+        return http.client.HTTPSConnection(
+            'localhost', self.port, timeout=60,
+            context=ssl.create_default_context(cafile=self.ca))
+
     def raw(self, method, target, headers=None, body=b''):
-        with contextlib.closing(http.client.HTTPConnection(
-                '127.0.0.1', self.port, timeout=60)) as con:
-            con.putrequest(method, target, skip_accept_encoding=True)
-            for name, value in (headers or {}).items():
+        headers = {'Host': self.host(), **(headers or {})}
+        with contextlib.closing(self.connect()) as con:
+            con.putrequest(method, target, skip_host=True,
+                           skip_accept_encoding=True)
+            for name, value in headers.items():
                 con.putheader(name, value)
             if body or method in ('PUT', 'POST'):
                 con.putheader('Content-Length', str(len(body)))
@@ -111,11 +123,15 @@ class Cloud:
     def get_json(self, command, **params):
         return self.admin(command, method='GET', **params).json()
 
+    def host(self):
+        prefix = self.bucket + '.' if self.bucket else ''
+        name = 'localhost' if prefix or self.ca else '127.0.0.1'
+        return f'{prefix}{name}:{self.port}'
+
     def sign(self, method, path, query, headers, payload, service):
-        host = f'127.0.0.1:{self.port}'
         now = datetime.datetime.now(datetime.timezone.utc)
         stamp = now.strftime('%Y%m%dT%H%M%SZ')
-        signed = {'host': host, 'x-amz-date': stamp,
+        signed = {'host': self.host(), 'x-amz-date': stamp,
                   **{k.lower(): v for k, v in headers.items()}}
         if service == 's3':
             signed['x-amz-content-sha256'] = payload

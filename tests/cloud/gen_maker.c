@@ -201,8 +201,8 @@ gen_new(struct kms *kms, const struct gen_opts *opts, char why[128],
 
 	*ret = NULL;
 	if (format < 0) {
-		snprintf(why, 128, "format: kms-gcm, kmsctx-gcm, commit, cbc or "
-		    "plain");
+		snprintf(why, 128,
+		    "format: kms-gcm, kmsctx-gcm, commit, cbc or plain");
 		return format;
 	}
 	g = xcalloc(1, sizeof *g);

@@ -127,8 +127,9 @@ ses_headers(struct draft *d)
 	buf_fmt(d->out, "\r\nX-SES-DKIM-SIGNATURE: a=rsa-sha256; q=dns/txt; "
 	    "b=");
 	put_base64(d, 171);
-	buf_fmt(d->out, "=; c=relaxed/simple; s=224i4yxa5dv7c2xz3womw6peuasteono;"
-	    " d=amazonses.com; t=%lld; v=1; bh=", (long long)f->at_unix);
+	buf_fmt(d->out, "=; c=relaxed/simple; "
+	    "s=224i4yxa5dv7c2xz3womw6peuasteono; d=amazonses.com; t=%lld; v=1; bh=",
+	    (long long)f->at_unix);
 	put_base64(d, 43);
 	buf_str(d->out, "=; h=From:To:Cc:Bcc:Subject:Date:Message-ID:"
 	    "MIME-Version:Content-Type:X-SES-RECEIPT;\r\n");
@@ -216,7 +217,8 @@ put_body_start(struct draft *d)
 {
 	buf_fmt(d->out, "Content-Type: text/plain; charset=%s\r\n"
 	    "Content-Transfer-Encoding: %s\r\n\r\n",
-	    d->utf8_body ? "UTF-8" : "us-ascii", d->utf8_body ? "8bit" : "7bit");
+	    d->utf8_body ? "UTF-8" : "us-ascii",
+	    d->utf8_body ? "8bit" : "7bit");
 	if (d->utf8_body)
 		buf_str(d->out, utf8_lines);
 }
@@ -250,7 +252,8 @@ put_attachment(struct draft *d)
 	    "This is a multi-part message.\r\n--" BOUNDARY "\r\n");
 	put_body_start(d);
 	put_text(d, 200 + rng_below(&d->rng, 800));
-	buf_str(d->out, "\r\n--" BOUNDARY "\r\nContent-Type: application/pdf;\r\n"
+	buf_str(d->out, "\r\n--" BOUNDARY "\r\n"
+	    "Content-Type: application/pdf;\r\n"
 	    "\tname*=UTF-8''Angebot%20%E2%82%AC.pdf\r\n"
 	    "Content-Disposition: attachment; filename=\"offer.pdf\"\r\n"
 	    "Content-Transfer-Encoding: base64\r\n\r\n");

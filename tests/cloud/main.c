@@ -81,8 +81,9 @@ parse_port(const char *s, uint16_t *ret)
 	return 0;
 }
 
-enum long_option { O_PORT = 256, O_PORT_FILE, O_ACCESS, O_SECRET, O_TOKEN, O_REGION,
-	O_ACCOUNT, O_CERT, O_KEY, O_VECTORS, O_GENERATE, O_SET, O_DIE, O_HELP };
+enum long_option { O_PORT = 256, O_PORT_FILE, O_ACCESS, O_SECRET, O_TOKEN,
+	O_REGION, O_ACCOUNT, O_CERT, O_KEY, O_VECTORS, O_GENERATE, O_SET, O_DIE,
+	O_HELP };
 
 static const struct option long_options[] = {
 	{ "port", required_argument, NULL, O_PORT },

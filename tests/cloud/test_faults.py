@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -374,6 +375,29 @@ def curl(c):
     equal((out.returncode, out.stdout), (0, BODY))
 
 
+def hosts(c):
+    c.bucket = 'bkt'
+    equal(c.request('GET', '/k').body, BODY, 'bucket in the host')
+    equal(c.request('GET', '/', [('list-type', '2')]).status, 200)
+    c.bucket = None
+
+
+def tls(program):
+    with tempfile.TemporaryDirectory() as path:
+        cert, key = path + '/cert', path + '/key'
+        made = shutil.which('openssl') and subprocess.run(
+            ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes',
+             '-subj', '/CN=localhost', '-addext',
+             'subjectAltName=DNS:localhost', '-days', '1', '-keyout', key,
+             '-out', cert], capture_output=True).returncode == 0
+        if not made:
+            return
+        with Cloud(program, '--tls-cert', cert, '--tls-key', key) as c:
+            c.ca = cert
+            c.admin('put', BODY, bucket='bkt', key='k')
+            equal(get(c).body, BODY, 'over TLS')
+
+
 def hostile(c):
     """Bytes that are no HTTP, and a stop while replies are due."""
     for junk in (b'\0\1\2\3\r\n\r\n', b'GET\r\n\r\n', b'GET /%00 HTTP/1.1\r\n'
@@ -396,11 +420,12 @@ def main():
     with Cloud(sys.argv[1]) as c:
         c.admin('put', BODY, bucket='bkt', key='k')
         for test in (errors, broken, late, dice, denied, callers, buckets,
-                     objects, listings, kms, commands, curl):
+                     objects, listings, kms, commands, curl, hosts):
             test(c)
         open_ones = hostile(c)
     for s in open_ones:
         s.close()
+    tls(sys.argv[1])
     return done()
 
 

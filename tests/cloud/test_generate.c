@@ -47,7 +47,7 @@ decode(const char *s, struct buf *ret)
  * confirm itself. */
 static void
 hkdf(const struct buf *dek, const struct buf *salt, const char *label,
-    uint8_t ret[SHA512_LEN])
+    size_t len, uint8_t ret[SHA512_LEN])
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
@@ -60,7 +60,7 @@ hkdf(const struct buf *dek, const struct buf *salt, const char *label,
 		OSSL_PARAM_construct_end() };
 
 	memcpy(info + 2, label, 9);
-	CHECK(EVP_KDF_derive(ctx, ret, 32, p) == 1);
+	CHECK(EVP_KDF_derive(ctx, ret, len, p) == 1);
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
 }
@@ -123,7 +123,7 @@ unwrap(struct cloud *c, const struct pair *m, size_t n, struct buf *ret)
 static bool
 open_object(struct cloud *c, const struct object *o, struct buf *ret)
 {
-	CLEANUP(buf_free) struct buf dek = { 0 }, iv = { 0 };
+	CLEANUP(buf_free) struct buf dek = { 0 }, iv = { 0 }, want = { 0 };
 	struct bytes *body = object_body(o);
 	struct arena a = { 0 };
 	uint8_t key[SHA512_LEN];
@@ -137,7 +137,10 @@ open_object(struct cloud *c, const struct object *o, struct buf *ret)
 	ok = body->len == o->len && unwrap(c, m, n, &dek) &&
 	    decode(value(m, n, cek != NULL ? "x-amz-iv" : "x-amz-i"), &iv);
 	if (ok && cek == NULL) {
-		hkdf(&dek, &iv, "DERIVEKEY", key);
+		hkdf(&dek, &iv, "COMMITKEY", 28, key);
+		CHECK(decode(value(m, n, "x-amz-d"), &want) &&
+		    want.len == 28 && memcmp(want.p, key, 28) == 0);
+		hkdf(&dek, &iv, "DERIVEKEY", 32, key);
 		ok = open_gcm(key, "\1\1\1\1\1\1\1\1\1\1\1\1", "\0\x73", 2,
 		    body, ret);
 	} else if (ok && strcmp(cek, "AES/GCM/NoPadding") == 0) {
@@ -261,8 +264,8 @@ static void
 test_refusals(void)
 {
 	static const struct pair bad[] = { { "count", "many" },
-		{ "size", "1000" }, { "format", "rot13" }, { "key", "alias/no" },
-		{ "colour", "red" }, { "spam", "101" } };
+		{ "size", "1000" }, { "format", "rot13" },
+		{ "key", "alias/no" }, { "colour", "red" }, { "spam", "101" } };
 	struct cloud c;
 	size_t n;
 
@@ -300,7 +303,8 @@ test_repeatable(void)
 		CHECK_AT(i, strcmp(w[0].o[i]->key, w[2].o[i]->key) != 0);
 		a = object_body(w[0].o[i]);
 		b = object_body(w[1].o[i]);
-		CHECK_AT(i, a->len == b->len && memcmp(a->p, b->p, a->len) == 0);
+		CHECK_AT(i, a->len == b->len &&
+		    memcmp(a->p, b->p, a->len) == 0);
 		bytes_unref(a);
 		bytes_unref(b);
 	}

@@ -8,6 +8,7 @@
 typedef void xml_leaf_fn(void *arg, const char *name, const char *text);
 
 /* 0, or -EINVAL when it is not well-formed. */
-int xml_walk(const char *p, size_t len, xml_leaf_fn *leaf, void *arg) MUST_CHECK;
+int xml_walk(const char *p, size_t len, xml_leaf_fn *leaf,
+    void *arg) MUST_CHECK;
 
 #endif
