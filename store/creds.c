@@ -34,7 +34,7 @@ struct creds {
 	bool is_rejected;	/* [lock] current is not to be used */
 	int err;		/* [lock] of the last fetch */
 	uint64_t fetches;	/* [lock] that have settled */
-	int64_t fetched_unix;	/* [lock] when the last one settled */
+	int64_t fetched_unix;	/* [lock] when the last one began */
 	int64_t renew_unix;	/* [lock] when to renew, 0 = never */
 	const char *source;	/* [lock] provider's name */
 	pthread_t thread;	/* [lock] background renewal */
@@ -176,8 +176,8 @@ adopt_locked(struct creds *c, int provider, int64_t now)
 static void
 fetch(struct creds *c)
 {
-	int provider = ask_chain(c);
 	int64_t now = c->now_unix();
+	int provider = ask_chain(c);
 
 	LOCK_SCOPE(&c->lock);
 	c->err = provider < 0 ? provider : 0;

@@ -163,7 +163,7 @@ admit_locked(const char *fmt, int64_t now_s, unsigned *ret_dropped)
 	return true;
 }
 
-static void
+static PRINTF(2, 0) void
 log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char raw[LINE_MAX_BYTES], text[2 * LINE_MAX_BYTES];

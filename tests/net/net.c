@@ -186,7 +186,8 @@ net_put(struct net *n, const char *key, const char *body,
 	    sizeof(escaped)) >= 0, "encoding");
 	snprintf(path, sizeof(path), "put?bucket=bucket&mtime=1700000000"
 	    "&key=%s", escaped);
-	memcpy(all + 1, header, header_len * sizeof(*header));
+	for (size_t i = 0; i < header_len; i++)
+		all[i + 1] = header[i];
 	request(n, "POST", path, body, all, header_len + 1, &r);
 	http_reply_free(&r);
 }

@@ -75,10 +75,14 @@ expect(struct creds *c, const char *key_id)
 
 /* Wait (for a background thread) until so many fetches were made. */
 static void
-await_fetches(struct source *s, int n)
+await_fetches(struct creds *c, struct source *s, int n)
 {
-	for (int i = 0; i < 10000 && s->fetches < n; i++)
+	struct creds_value v;
+
+	for (int i = 0; i < 10000 && s->fetches < n; i++) {
+		CHECK_EQ(creds_get(c, &v), 0);
 		usleep(1000);
+	}
 	CHECK_EQ(s->fetches, n);
 }
 
@@ -146,7 +150,7 @@ test_renewal(void)
 	now_s += 61;
 	a.key = 2;
 	expect(c, "key1");
-	await_fetches(&a, 2);
+	await_fetches(c, &a, 2);
 	await_key(c, "key2");
 	CHECK_EQ(a.fetches, 2);
 	creds_free(c);
@@ -162,12 +166,12 @@ test_failed_renewal(void)
 	now_s += 3301;
 	a.err = -EIO;
 	expect(c, "key1");
-	await_fetches(&a, 2);
+	await_fetches(c, &a, 2);
 	/* It is not tried again at once, and the old ones serve on ... */
 	expect(c, "key1");
 	now_s += 200;
 	expect(c, "key1");
-	await_fetches(&a, 3);
+	await_fetches(c, &a, 3);
 	/* ... until their end. */
 	now_s += 100;
 	expect(c, NULL);
@@ -201,7 +205,7 @@ test_short_life(void)
 	CHECK_EQ(a.fetches, 1);
 	now_s += 61;
 	expect(c, "key1");
-	await_fetches(&a, 2);
+	await_fetches(c, &a, 2);
 	creds_free(c);
 }
 
