@@ -217,7 +217,8 @@ static const struct {
 	{ "kms", true, kms,
 	    "key=ARN&enabled=0|1&alias= -- make, change; list all" },
 	{ "put", true, admin_put, "bucket=&key=&mtime= -- the body; "
-	    "x-amz-meta-*, x-amz-storage-class and content-type headers" },
+	    "x-amz-meta-*, x-amz-storage-class, content-type and "
+	    "last-modified headers" },
 	{ "delete", true, admin_delete, "bucket=&key=" },
 	{ "touch", true, admin_touch,
 	    "bucket=&key=&mtime= -- as if written again" },

@@ -58,10 +58,15 @@ admin_put(struct cloud *c, struct request *req)
 {
 	const char *bucket = admin_need(req, "bucket");
 	const char *key = bucket != NULL ? admin_need(req, "key") : NULL;
+	const char *modified = request_header(req, "last-modified");
+	int64_t mtime = cloud_now(c);
 	struct object *o;
-	int64_t mtime;
 
-	if (key == NULL || !number(req, "mtime", cloud_now(c), &mtime))
+	if (modified != NULL && stamp_parse_http(modified, &mtime) < 0) {
+		admin_say(req, 400, "last-modified: not an HTTP date");
+		return;
+	}
+	if (key == NULL || !number(req, "mtime", mtime, &mtime))
 		return;
 	o = s3_object_from(req, key, mtime);
 	if (o == NULL)

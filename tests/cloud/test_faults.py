@@ -248,7 +248,10 @@ def objects(c):
     equal(r.headers['x-amz-meta-t'], '=?UTF-8?B?w4PCtg==?=', 'as S3 does')
     equal(r.headers['x-amz-meta-e'].strip(), '', 'empty is there')
     equal(c.raw('GET', '/bkt/%zz').code, 'InvalidURI')
-    for key in 'ice', 'meta':
+    date = 'Sun, 09 Sep 2001 01:46:40 GMT'
+    c.admin('put', b'', {'Last-Modified': date}, bucket='bkt', key='old')
+    equal(get(c, 'old').headers['Last-Modified'], date)
+    for key in 'ice', 'meta', 'old':
         c.admin('delete', bucket='bkt', key=key)
 
 
