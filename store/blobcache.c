@@ -29,11 +29,6 @@
 #define SHARDS 256
 #define NAME_LEN 40
 
-struct ids {
-	int64_t *id;
-	size_t n, room;
-};
-
 struct blobcache {
 	int dirfd;	/* constant: blobs/ */
 	uint64_t limit; /* constant */
@@ -41,10 +36,7 @@ struct blobcache {
 	atomic_bool is_stopping;
 	pthread_t scanner; /* constant */
 	pthread_mutex_t lock;
-	struct bloblru lru;  /* [lock] */
-	bool is_scanning;    /* [lock] the table is not complete yet */
-	struct ids dropped;  /* [lock] while scanning: not to be found */
-	unsigned generation; /* [lock] moves with drop_all */
+	struct bloblru lru; /* [lock] partial while scanning */
 	uint64_t hits, misses, evictions, puts; /* [lock] */
 };
 
@@ -59,32 +51,6 @@ static uint64_t
 on_disk(uint64_t len)
 {
 	return (len + BLOCK - 1) / BLOCK * BLOCK;
-}
-
-static int
-ids_add(struct ids *l, int64_t id)
-{
-	if (l->n == l->room) {
-		size_t room = l->room > 0 ? 2 * l->room : 64;
-		int64_t *p = reallocarray(l->id, room, sizeof(*p));
-
-		if (p == NULL)
-			return -ENOMEM;
-		l->id = p;
-		l->room = room;
-	}
-	l->id[l->n++] = id;
-	return 0;
-}
-
-/* Take out of the table; what the scan may yet come upon is remembered. When
- * memory fails the table counts one file too many, until it is asked for. */
-static bool
-forget_locked(struct blobcache *c, int64_t id)
-{
-	if (c->is_scanning)
-		(void)!ids_add(&c->dropped, id);
-	return bloblru_remove(&c->lru, id);
 }
 
 static void
@@ -107,7 +73,7 @@ pick_victims(struct blobcache *c, int64_t ret[EVICT_AT_ONCE])
 	LOCK_SCOPE(&c->lock);
 	while (n < EVICT_AT_ONCE && c->lru.bytes > c->limit) {
 		ret[n] = bloblru_oldest(&c->lru);
-		forget_locked(c, ret[n++]);
+		bloblru_remove(&c->lru, ret[n++]);
 		c->evictions++;
 	}
 	return n;
@@ -212,37 +178,17 @@ newest_first(const void *a, const void *b)
 	return x->id > y->id ? -1 : x->id < y->id;
 }
 
-static int
-by_id(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 /* What was found goes behind what has been used meanwhile. */
 static void
-scan_done(struct blobcache *c, const struct scan *s, unsigned generation)
+scan_done(struct blobcache *c, const struct scan *s)
 {
-	struct ids *gone = &c->dropped;
+	int r = 0;
 
 	LOCK_SCOPE(&c->lock);
-	if (gone->n > 0)
-		qsort(gone->id, gone->n, sizeof(*gone->id), by_id);
-	for (size_t i = 0; generation == c->generation && i < s->n; i++) {
-		const struct found *f = &s->at[i];
-
-		if (bloblru_find(&c->lru, f->id) != NULL ||
-		    (gone->n > 0 && bsearch(&f->id, gone->id, gone->n,
-		    sizeof(f->id), by_id) != NULL))
-			continue;
-		if (bloblru_add(&c->lru, f->id, f->bytes, f->used_unix,
-			true) < 0)
-			break;
-	}
-	c->is_scanning = false;
-	free(gone->id);
-	*gone = (struct ids){ 0 };
+	for (size_t i = 0; r == 0 && i < s->n; i++)
+		r = bloblru_found(&c->lru, s->at[i].id, s->at[i].bytes,
+		    s->at[i].used_unix);
+	bloblru_complete(&c->lru);
 }
 
 static void *
@@ -261,7 +207,7 @@ scan_main(void *arg)
 		log_warn(r, "blobcache: scan blobs: %s", strerror(-r));
 	if (s.n > 0)
 		qsort(s.at, s.n, sizeof(*s.at), newest_first);
-	scan_done(c, &s, 0);
+	scan_done(c, &s);
 	free(s.at);
 	if (!atomic_load(&c->is_stopping))
 		evict(c);
@@ -332,7 +278,6 @@ blobcache_open(const char *dir, uint64_t limit, struct blobcache **ret)
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return -ENOMEM;
 	c->limit = limit;
-	c->is_scanning = true;
 	pthread_mutex_init(&c->lock, NULL);
 	if ((r = open_dir(dir, &c->dirfd)) == 0 &&
 	    (r = remove_tmps(c->dirfd)) == 0 &&
@@ -385,7 +330,7 @@ account(struct blobcache *c, int64_t id, uint64_t len)
 {
 	LOCK_SCOPE(&c->lock);
 	c->puts++;
-	return bloblru_add(&c->lru, id, on_disk(len), time(NULL), false);
+	return bloblru_add(&c->lru, id, on_disk(len), time(NULL));
 }
 
 int
@@ -418,7 +363,7 @@ miss(struct blobcache *c, int64_t id)
 {
 	LOCK_SCOPE(&c->lock);
 	c->misses++;
-	forget_locked(c, id);
+	bloblru_remove(&c->lru, id);
 	return -ENOENT;
 }
 
@@ -434,7 +379,7 @@ hit(struct blobcache *c, int64_t id, uint64_t len)
 	if ((i = bloblru_find(&c->lru, id)) != NULL)
 		was = i->used_unix;
 	if (bloblru_add(&c->lru, id, on_disk(len),
-		now - was >= TOUCH_S ? now : was, false) < 0)
+		now - was >= TOUCH_S ? now : was) < 0)
 		return false;
 	return now - was >= TOUCH_S;
 }
@@ -477,7 +422,7 @@ blobcache_has(struct blobcache *c, int64_t id)
 		LOCK_SCOPE(&c->lock);
 		if (bloblru_find(&c->lru, id) != NULL)
 			return true;
-		if (!c->is_scanning)
+		if (!c->lru.is_partial)
 			return false;
 	}
 	blob_name(id, name);
@@ -489,7 +434,7 @@ blobcache_drop(struct blobcache *c, int64_t id)
 {
 	{
 		LOCK_SCOPE(&c->lock);
-		forget_locked(c, id);
+		bloblru_remove(&c->lru, id);
 	}
 	remove_file(c, id);
 }
@@ -515,7 +460,6 @@ blobcache_drop_all(struct blobcache *c)
 	{
 		LOCK_SCOPE(&c->lock);
 		bloblru_clear(&c->lru);
-		c->generation++;
 	}
 	for (unsigned i = 0; i < SHARDS; i++) {
 		int e = empty_shard(c, i);
@@ -538,5 +482,6 @@ blobcache_get_stats(struct blobcache *c, struct blobcache_stats *ret)
 		.misses = c->misses,
 		.evictions = c->evictions,
 		.puts = c->puts,
+		.is_scanning = c->lru.is_partial,
 	};
 }

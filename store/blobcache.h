@@ -3,7 +3,8 @@
  * DIR/blobs/xx/<id>: the body from offset 0, then a trailer with the user
  * metadata and ETag it came with, its length and a checksum. Ciphertext only:
  * the caller seals a body that was not encrypted before it puts it here.
- * Bounded: when the sum of sizes passes the limit, the least recently used go.
+ * Bounded: when what the files take on disk (4 KiB blocks) passes the limit, the
+ * least recently used go.
  * Usage (size, last use) is kept in memory and rebuilt in the background from
  * the directory at start (readdir only; sizes by stat), so that a big cache
  * does not slow the mount. Writes go to a temporary name and are renamed; a
@@ -28,6 +29,7 @@ void blob_clear(struct blob *b); /* frees members */
 
 struct blobcache_stats {
 	uint64_t bytes, limit, objects, hits, misses, evictions, puts;
+	bool is_scanning; /* bytes and objects are not complete yet */
 };
 
 /* dir: the state directory. limit: bytes; 0 keeps nothing. */

@@ -54,6 +54,8 @@ bloblru_init(struct bloblru *l)
 		return -ENOMEM;
 	}
 	bloblru_clear(l);
+	l->is_partial = true;
+	l->is_void = false;
 	return 0;
 }
 
@@ -62,6 +64,7 @@ bloblru_destroy(struct bloblru *l)
 {
 	free(l->item);
 	free(l->bucket);
+	free(l->removed);
 	memset(l, 0, sizeof(*l));
 }
 
@@ -72,6 +75,7 @@ bloblru_clear(struct bloblru *l)
 	l->items = 1;
 	l->free = 0;
 	l->count = l->bytes = 0;
+	l->is_void = true;
 	rebuild(l);
 }
 
@@ -130,22 +134,13 @@ new_item(struct bloblru *l, uint32_t *ret)
 	return 0;
 }
 
-int
-bloblru_add(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix,
+static int
+insert(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix,
     bool is_oldest)
 {
-	struct bloblru_item *known = bloblru_find(l, id);
 	uint32_t i, b;
 	int r;
 
-	if (known != NULL) {
-		l->bytes += bytes - known->bytes;
-		known->bytes = bytes;
-		known->used_unix = used_unix;
-		if (!is_oldest)
-			bloblru_touch(l, known);
-		return 0;
-	}
 	if ((r = new_item(l, &i)) < 0)
 		return r;
 	b = bucket_of(l, id);
@@ -158,13 +153,76 @@ bloblru_add(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix,
 	return 0;
 }
 
-void
-bloblru_touch(struct bloblru *l, struct bloblru_item *it)
+int
+bloblru_add(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix)
 {
-	uint32_t i = (uint32_t)(it - l->item);
+	uint32_t i = find(l, id);
 
+	if (i == 0)
+		return insert(l, id, bytes, used_unix, false);
+	l->bytes += bytes - l->item[i].bytes;
+	l->item[i].bytes = bytes;
+	l->item[i].used_unix = used_unix;
 	take_out(l, i);
 	put_in(l, i, 0);
+	return 0;
+}
+
+/* ---- while partial ---- */
+
+static int
+by_id(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* When memory fails, the table may come to count one blob too many; the next
+ * use of it puts that right. */
+static void
+remember_removed(struct bloblru *l, int64_t id)
+{
+	if (l->removed_n == l->removed_room) {
+		size_t room = l->removed_room > 0 ? 2 * l->removed_room : 64;
+		int64_t *p = reallocarray(l->removed, room, sizeof(*p));
+
+		if (p == NULL)
+			return;
+		l->removed = p;
+		l->removed_room = room;
+	}
+	l->removed[l->removed_n++] = id;
+	l->is_sorted = false;
+}
+
+static bool
+was_removed(struct bloblru *l, int64_t id)
+{
+	if (l->removed_n == 0)
+		return false;
+	if (!l->is_sorted)
+		qsort(l->removed, l->removed_n, sizeof(*l->removed), by_id);
+	l->is_sorted = true;
+	return bsearch(&id, l->removed, l->removed_n, sizeof(id), by_id) !=
+	    NULL;
+}
+
+int
+bloblru_found(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix)
+{
+	if (l->is_void || find(l, id) != 0 || was_removed(l, id))
+		return 0;
+	return insert(l, id, bytes, used_unix, true);
+}
+
+void
+bloblru_complete(struct bloblru *l)
+{
+	l->is_partial = false;
+	free(l->removed);
+	l->removed = NULL;
+	l->removed_n = l->removed_room = 0;
 }
 
 bool
@@ -174,6 +232,8 @@ bloblru_remove(struct bloblru *l, int64_t id)
 
 	while (*at != 0 && l->item[*at].id != id)
 		at = &l->item[*at].chain;
+	if (l->is_partial)
+		remember_removed(l, id);
 	if ((i = *at) == 0)
 		return false;
 	*at = l->item[i].chain;

@@ -297,7 +297,7 @@ int index_folder_get(struct index *ix, const char *key_dir, int64_t *ret_dir)
     MUST_CHECK;
 int index_folder_set(struct index *ix, const char *key_dir, int64_t dir)
     MUST_CHECK;
-/* Does another key directory than `key_dir` own this directory? 1, 0, -errno. */
+/* Does another key directory than `key_dir` own this directory? 1 or 0. */
 int index_folder_is_other(struct index *ix, const char *key_dir, int64_t dir)
     MUST_CHECK;
 

@@ -17,8 +17,8 @@
 #include "store/log.h"
 
 #define CONNS_MAX 16	 /* readers at once; more wait */
-#define WAL_SOFT 1000	 /* pages of 4 KiB */
-#define WAL_HARD 8192
+#define WAL_SOFT 4000	 /* pages of 4 KiB */
+#define WAL_HARD 12000
 #define RESTART_WAIT_MS 200
 
 void

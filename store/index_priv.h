@@ -94,7 +94,7 @@ extern const struct query_text index_queries[Q_COUNT];
 
 /* ---- index_conn.c: one connection ---- */
 
-#define CONN_BUSY_MS 10000 /* another process in a transaction of its own */
+#define CONN_BUSY_MS 10000 /* another process may be in a transaction */
 
 struct conn {
 	sqlite3 *db;

@@ -62,7 +62,8 @@ add_object(struct index *ix, const char *key)
 	struct object o;
 	int64_t id;
 
-	if (index_merge_page(ix, key, NULL, NULL, &l, 1, NULL, NULL, NULL) < 0 ||
+	if (index_merge_page(ix, key, NULL, NULL, &l, 1, NULL, NULL, NULL) <
+		0 ||
 	    index_object_by_key(ix, key, &o) < 0)
 		return 0;
 	id = o.id;

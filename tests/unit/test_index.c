@@ -321,7 +321,8 @@ test_etags(void)
 {
 	static const char *const etags[] = { MD5_A, "",
 		"0CC175B9C0F1B6A831C399E269772661", MD5_A "-3",
-		"0cc175b9c0f1b6a831c399e26977266", "0cc175b9c0f1b6a831c399e26977266g",
+		"0cc175b9c0f1b6a831c399e26977266",
+		"0cc175b9c0f1b6a831c399e26977266g",
 		"0123456789abcdef", "\"quoted\"", "\xff\xfe" };
 	char *dir = tmpdir_make();
 	struct index *ix = ix_open(dir);

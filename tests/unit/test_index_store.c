@@ -317,9 +317,10 @@ test_disk_full(void)
 	/* In a batch: either its end says so, or what did succeed is there. */
 	limit_pages(ix, 2);
 	CHECK_EQ(index_batch_begin(ix), 0);
-	for (int i = made + 1; (r = index_create(ix, 1, name, &a_file, NOW, &n)) ==
-	     0; i++)
+	for (int i = made + 1, e = 0; e == 0; i++) {
+		r = e = index_create(ix, 1, name, &a_file, NOW, &n);
 		snprintf(name, sizeof(name), "a-name-that-takes-room-%d", i);
+	}
 	CHECK_EQ(r, -ENOSPC);
 	r = index_batch_end(ix, true);
 	CHECK(r == 0 || r == -ENOSPC);
