@@ -237,15 +237,27 @@ is_still_mounted(const struct mount *m)
 	    (r < 0 || makedev(info.major, info.minor) == m->dev);
 }
 
+/* libfuse unmounts by path unless it sees that the connection has ended. After
+ * a lazy unmount neither holds: what lies at the path is not ours, and open
+ * files keep the connection. Closing the descriptor then ends it. */
+static void
+unmount(struct mount *m)
+{
+	struct pollfd p = { .fd = fuse_session_fd(m->session) };
+
+	if (is_still_mounted(m) ||
+	    (poll(&p, 1, 0) == 1 && p.revents & POLLERR))
+		fuse_session_unmount(m->session);
+}
+
 void
 mount_free(struct mount *m)
 {
 	if (m == NULL)
 		return;
 	mailbox_set_inval(m->o.mailbox, NULL, NULL);
-	/* By its path: only when it is still ours that lies there. */
-	if (m->is_mounted && is_still_mounted(m))
-		fuse_session_unmount(m->session);
+	if (m->is_mounted)
+		unmount(m);
 	if (m->session != NULL)
 		fuse_session_destroy(m->session);
 	if (m->stop_fd >= 0)
