@@ -1,0 +1,67 @@
+#include "fs/cmd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+int
+cmd_fail(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("sesfs: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return status;
+}
+
+int
+cmd_state_dir(const char *mountpoint, char ret[CMD_PATH_MAX])
+{
+	ssize_t n = getxattr(mountpoint, "user.sesfs.control", ret,
+	    CMD_PATH_MAX - 1);
+	char *slash;
+
+	if (n < 0 && (errno == ENODATA || errno == ENOTSUP))
+		return cmd_fail(1, "%s: sesfs is not mounted there",
+		    mountpoint);
+	if (n < 0 && errno == ENOTCONN)
+		return cmd_fail(1, "%s: its daemon is gone; sesfs umount it, "
+		    "or mount again", mountpoint);
+	if (n < 0)
+		return cmd_fail(1, "%s: %s", mountpoint, strerror(errno));
+	ret[n] = '\0';
+	if ((slash = strrchr(ret, '/')) == NULL)
+		return cmd_fail(1, "%s: its daemon does not say where to ask",
+		    mountpoint);
+	*slash = '\0';
+	return 0;
+}
+
+int
+cmd_ask(const char *state_dir, const char *request,
+    control_progress_fn *progress, void *arg, json_t **ret)
+{
+	char why[256];
+	int r = control_ask(state_dir, request, progress, arg, ret, why);
+
+	switch (r) {
+	case 0:
+		return 0;
+	case -EREMOTEIO:
+		return cmd_fail(1, "the daemon answers: %s", why);
+	case -ECONNREFUSED:
+	case -ENOENT:
+		return cmd_fail(1, "no daemon answers in %s", state_dir);
+	case -EACCES:
+		return cmd_fail(1, "%s: only the user who mounted it and root "
+		    "may ask", state_dir);
+	default:
+		return cmd_fail(1, "asking the daemon in %s: %s", state_dir,
+		    strerror(-r));
+	}
+}

@@ -1,0 +1,403 @@
+/* cmd_mount.c -- a daemon from its first to its last moment.
+ *
+ * Everything that can fail does so before the parent is told that we are
+ * ready, on its stderr. Threads start only after the fork. At the end: the
+ * session ends, the network lets go of whoever waits, the control thread ends,
+ * then the graph is taken apart, which wipes the keys. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/cmd.h"
+#include "fs/control.h"
+#include "fs/daemon.h"
+#include "fs/graph.h"
+#include "fs/mount.h"
+#include "fs/progress.h"
+#include "fs/statedir.h"
+#include "fs/status.h"
+#include "store/log.h"
+
+#define REACH_MS 3000 /* how long a mount that has an index waits for S3 */
+#define PROGRESS_SEND_MS 500
+
+struct served {
+	const struct config *c;
+	struct graph graph;
+	struct mount *mount;
+	struct control *control;
+	struct signals signals;
+	struct progress bar; /* of a first index in the foreground */
+	int64_t started_s;
+	char *log, *control_path;
+	int lock_fd, ready_fd;
+	/* the first look at the bucket */
+	pthread_t reach_thread;
+	bool has_reach_thread;
+	pthread_mutex_t reach_lock;
+	pthread_cond_t reached;
+	bool is_reached; /* [reach_lock] */
+	int reach_result; /* [reach_lock] */
+};
+
+/* ---- is the bucket there? ---- */
+
+static void *
+reach_main(void *arg)
+{
+	struct served *s = arg;
+	int r = graph_reach(&s->graph);
+
+	pthread_mutex_lock(&s->reach_lock);
+	s->is_reached = true;
+	s->reach_result = r;
+	pthread_cond_signal(&s->reached);
+	pthread_mutex_unlock(&s->reach_lock);
+	return NULL;
+}
+
+static bool
+has_objects(struct index *ix)
+{
+	struct index_counts c;
+
+	return index_counts(ix, &c) == 0 && c.ready + c.refused > 0;
+}
+
+/* Wait for the answer; with something to show, not for long: a mount without
+ * network shows what it knows. */
+static int
+await_reach(struct served *s)
+{
+	bool is_patient = !has_objects(s->graph.index);
+	struct timespec until;
+	int r;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += REACH_MS / 1000;
+	pthread_mutex_lock(&s->reach_lock);
+	while (!s->is_reached) {
+		if (is_patient)
+			pthread_cond_wait(&s->reached, &s->reach_lock);
+		else if (pthread_cond_timedwait(&s->reached, &s->reach_lock,
+			     &until) == ETIMEDOUT)
+			break;
+	}
+	r = s->is_reached ? s->reach_result : -ETIMEDOUT;
+	pthread_mutex_unlock(&s->reach_lock);
+	return r;
+}
+
+static int
+reach(struct served *s)
+{
+	const char *bucket = s->c->location.bucket;
+	int r = pthread_create(&s->reach_thread, NULL, reach_main, s);
+
+	if (r != 0)
+		return log_err(-r, "mount: %s", strerror(r));
+	s->has_reach_thread = true;
+	if ((r = await_reach(s)) == 0)
+		return 0;
+	if (graph_is_offline(r)) {
+		log_warn(0, "mount: bucket %s cannot be reached now: %s",
+		    bucket, strerror(-r));
+		return 0;
+	}
+	return log_err(r, "mount: bucket %s: %s", bucket,
+	    r == -ENOENT   ? "there is no such bucket" :
+		r == -EACCES ? "AWS refused; sesfs check says what is missing" :
+			       strerror(-r));
+}
+
+/* ---- the control socket ---- */
+
+struct sync_waiter {
+	struct sync *sync;
+	pthread_mutex_t lock;
+	bool is_done; /* [lock] */
+	int result;   /* [lock] */
+};
+
+static void *
+sync_waiter_main(void *arg)
+{
+	struct sync_waiter *w = arg;
+	int r = sync_wait(w->sync);
+
+	pthread_mutex_lock(&w->lock);
+	w->is_done = true;
+	w->result = r;
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+static bool
+is_done(struct sync_waiter *w)
+{
+	bool ret;
+
+	pthread_mutex_lock(&w->lock);
+	ret = w->is_done;
+	pthread_mutex_unlock(&w->lock);
+	return ret;
+}
+
+static json_t *
+progress_json(struct sync *sync)
+{
+	struct sync_status s;
+
+	sync_get_status(sync, &s);
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "listing", s.progress.phase == SYNC_LISTING,
+	    "listed", (json_int_t)s.progress.listed,
+	    "todo", (json_int_t)s.progress.todo,
+	    "done", (json_int_t)s.progress.done,
+	    "refused", (json_int_t)s.progress.refused,
+	    "failed", (json_int_t)s.progress.failed,
+	    "bytes", (json_int_t)s.progress.bytes,
+	    "elapsed_ms",
+	    (json_int_t)(s.progress.now_ms - s.progress.started_ms));
+}
+
+/* A pass, with its progress to the client. A client that goes away leaves the
+ * pass running: others gain from it too. */
+static int
+answer_sync(struct served *s, struct control_client *client, json_t **ret)
+{
+	struct sync_waiter w = { .sync = s->graph.sync,
+		.lock = PTHREAD_MUTEX_INITIALIZER };
+	const struct timespec step = { .tv_nsec = PROGRESS_SEND_MS / 10 *
+		1000000L };
+	pthread_t thread;
+	int sent = 0, ticks = 0, r;
+
+	if ((r = pthread_create(&thread, NULL, sync_waiter_main, &w)) != 0)
+		return -r;
+	while (!is_done(&w)) {
+		nanosleep(&step, NULL);
+		if (sent == 0 && ++ticks % 10 == 0)
+			sent = control_progress(client,
+			    progress_json(s->graph.sync));
+	}
+	pthread_join(thread, NULL);
+	if (w.result < 0)
+		return w.result;
+	*ret = progress_json(s->graph.sync);
+	return 0;
+}
+
+static int
+on_request(void *arg, const struct control_request *req,
+    struct control_client *client, json_t **ret)
+{
+	struct served *s = arg;
+	const struct status_opts so = { &s->graph, s->mount, s->started_s };
+
+	switch (req->cmd) {
+	case CONTROL_STATUS:
+		return status_json(&so, req->all, ret);
+	case CONTROL_SYNC:
+		return answer_sync(s, client, ret);
+	case CONTROL_FORGET:
+		if (req->forget == FORGET_CACHE)
+			return blobcache_drop_all(s->graph.cache);
+		source_forget_keys(s->graph.source);
+		return 0;
+	case CONTROL_LOG_LEVEL:
+		log_set_level((enum log_level)req->level);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* ---- life ---- */
+
+static void
+on_signal_stop(void *arg)
+{
+	struct served *s = arg;
+
+	mount_stop(s->mount);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct served *s = arg;
+
+	source_expire(s->graph.source);
+}
+
+static void
+on_session_end(void *arg)
+{
+	struct served *s = arg;
+
+	sync_cancel(s->graph.sync);
+	http_stop(s->graph.http);
+}
+
+static void
+on_progress(void *arg, const struct sync_progress *p)
+{
+	struct served *s = arg;
+	const struct progress_state st = {
+		.verb = p->phase == SYNC_LISTING ? "listing" : "fetching",
+		.done = p->phase == SYNC_LISTING ? p->listed : p->done,
+		.todo = p->phase == SYNC_LISTING ? 0 : p->todo,
+		.bytes = p->bytes,
+		.refused = p->refused,
+		.failed = p->failed,
+		.elapsed_ms = p->now_ms - p->started_ms,
+	};
+
+	if (p->phase == SYNC_IDLE) {
+		progress_end(&s->bar);
+		s->graph.progress = NULL; /* the first pass only */
+		return;
+	}
+	progress_show(&s->bar, &st, p->now_ms, false);
+}
+
+static int
+take_lock(struct served *s)
+{
+	const char *dir = s->c->state_dir;
+	pid_t pid;
+	int r;
+
+	if ((r = statedir_create(dir)) < 0)
+		return r;
+	r = statedir_lock(dir, &s->lock_fd, &pid);
+	if (r == -EWOULDBLOCK)
+		return log_err(r, "mount: another sesfs (pid %d) uses %s; "
+		    "one at a time", (int)pid, dir);
+	return r;
+}
+
+static int
+set_log(struct served *s)
+{
+	const struct config *c = s->c;
+	int r = 0;
+
+	if (c->log != NULL)
+		s->log = strdup(c->log);
+	else if (c->foreground)
+		s->log = strdup("stderr");
+	else if (access("/dev/log", W_OK) == 0)
+		s->log = strdup("syslog");
+	else
+		r = asprintf(&s->log, "%s/log", c->state_dir);
+	if (r < 0 || s->log == NULL) {
+		s->log = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&s->control_path, "%s/control", c->state_dir) < 0) {
+		s->control_path = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+start(struct served *s)
+{
+	const struct config *c = s->c;
+	struct mount_opts mo = {
+		.source = c->location.url,
+		.mountpoint = c->mountpoint,
+		.control = s->control_path,
+		.allow_other = c->allow_other,
+		.read_only = c->read_only,
+		.max_readers = (unsigned)c->jobs,
+		.on_stop = on_session_end,
+		.on_stop_arg = s,
+	};
+	const struct control_opts co = { c->state_dir, on_request, s };
+	int r;
+
+	if ((r = graph_open(c, GRAPH_CLOUD | GRAPH_INDEX | GRAPH_SOURCE |
+		     GRAPH_MAILBOX | GRAPH_SYNC, &s->graph)) < 0)
+		return r;
+	if (c->foreground && isatty(STDERR_FILENO) == 1 &&
+	    !has_objects(s->graph.index)) {
+		progress_init(&s->bar, stderr);
+		s->graph.progress = on_progress;
+		s->graph.progress_arg = s;
+	}
+	mo.mailbox = s->graph.mailbox;
+	if ((r = reach(s)) < 0 || (r = mount_new(&mo, &s->mount)) < 0 ||
+	    (r = control_start(&co, &s->control)) < 0)
+		return r;
+	s->signals.log = s->log;
+	if ((r = signals_start(&s->signals)) < 0 ||
+	    (r = sync_start(s->graph.sync)) < 0)
+		return log_err(r, "mount: %s", strerror(-r));
+	return 0;
+}
+
+static void
+stop(struct served *s)
+{
+	if (s->graph.sync != NULL)
+		sync_cancel(s->graph.sync);
+	if (s->graph.http != NULL)
+		http_stop(s->graph.http);
+	if (s->has_reach_thread)
+		pthread_join(s->reach_thread, NULL);
+	control_free(TAKE(s->control));
+	signals_end(&s->signals);
+	mount_free(TAKE(s->mount));
+	graph_close(&s->graph);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	free(s->log);
+	free(s->control_path);
+}
+
+static int
+serve(struct served *s)
+{
+	int r;
+
+	if ((r = take_lock(s)) < 0 || (r = set_log(s)) < 0)
+		return r;
+	signals_block();
+	if ((r = start(s)) < 0)
+		return r;
+	if (s->ready_fd >= 0 && (r = log_open(s->log)) < 0)
+		return log_err(r, "mount: log to %s: %s", s->log,
+		    strerror(-r));
+	daemon_ready(s->ready_fd);
+	log_info(0, "mount: %s on %s", s->c->location.url, s->c->mountpoint);
+	return mount_run(s->mount);
+}
+
+int
+cmd_mount(const struct config *c)
+{
+	struct served s = {
+		.c = c,
+		.lock_fd = -1,
+		.ready_fd = -1,
+		.started_s = graph_now_s(),
+		.signals = { .stop = on_signal_stop, .tick = on_tick },
+		.reach_lock = PTHREAD_MUTEX_INITIALIZER,
+		.reached = PTHREAD_COND_INITIALIZER,
+	};
+	int r, status;
+
+	s.signals.arg = &s;
+	if ((r = daemon_begin(c->foreground, &s.ready_fd, &status)) < 0)
+		return cmd_fail(1, "mount: %s", strerror(-r));
+	if (r == 1)
+		return status;
+	r = serve(&s);
+	stop(&s);
+	return r < 0 ? 1 : 0;
+}

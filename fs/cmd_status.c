@@ -1,0 +1,26 @@
+#include <stdio.h>
+
+#include "fs/cmd.h"
+#include "fs/status.h"
+
+int
+cmd_status(const struct config *c)
+{
+	char dir[CMD_PATH_MAX];
+	json_t *doc;
+	int status;
+
+	if ((status = cmd_state_dir(c->mountpoint, dir)) != 0 ||
+	    (status = cmd_ask(dir, c->all ? "{\"cmd\":\"status\",\"all\":true}" :
+					    "{\"cmd\":\"status\"}",
+		 NULL, NULL, &doc)) != 0)
+		return status;
+	if (c->json) {
+		json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
+		putchar('\n');
+	} else {
+		status_print(stdout, doc);
+	}
+	json_decref(doc);
+	return fflush(stdout) == 0 ? 0 : cmd_fail(1, "cannot write");
+}

@@ -1,0 +1,406 @@
+#include "fs/graph.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "store/log.h"
+
+#define KEYRING_SLOTS 16384
+#define PLAIN_LIMIT (64ULL << 20)
+#define REGION_META "aws.region"
+
+int64_t
+graph_now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* ---- the region ---- */
+
+/* The fourth part of arn:aws:kms:REGION:... */
+static bool
+arn_region(const char *arn, char ret[64])
+{
+	size_t n;
+
+	if (arn == NULL || strncmp(arn, "arn:", 4) != 0)
+		return false;
+	for (int i = 0; i < 3; i++) {
+		if ((arn = strchr(arn, ':')) == NULL)
+			return false;
+		arn++;
+	}
+	n = strcspn(arn, ":");
+	if (n == 0 || n >= 64 || arn[n] != ':')
+		return false;
+	memcpy(ret, arn, n);
+	ret[n] = '\0';
+	return true;
+}
+
+/* Where KMS is: as told, as the keys say, or as S3 said last time. */
+static bool
+known_region(const struct graph *g, char ret[64])
+{
+	const struct config *c = g->c;
+	size_t len = 0;
+
+	if (c->region != NULL) {
+		snprintf(ret, 64, "%s", c->region);
+		return true;
+	}
+	if (c->kms_key.n > 0 && arn_region(c->kms_key.item[0], ret))
+		return true;
+	if (arn_region(c->seal_key, ret))
+		return true;
+	if (g->index != NULL && index_meta_get(g->index, REGION_META, ret, 63,
+				    &len) == 0 && len > 0) {
+		ret[len] = '\0';
+		return true;
+	}
+	if (c->endpoint_url != NULL) {
+		snprintf(ret, 64, "us-east-1"); /* where others pretend to be */
+		return true;
+	}
+	return false;
+}
+
+static int
+settle_region(struct graph *g)
+{
+	char learnt[32];
+	int r;
+
+	if (known_region(g, g->region))
+		return 0;
+	if ((r = s3_head_bucket(g->s3, learnt)) < 0)
+		return log_err(r, "config: no --region given, and the bucket "
+		    "cannot be asked for its own: %s", strerror(-r));
+	snprintf(g->region, sizeof(g->region), "%s", learnt);
+	return 0;
+}
+
+/* ---- the parts ---- */
+
+static int
+open_cloud(struct graph *g)
+{
+	const struct config *c = g->c;
+	const struct http_opts ho = { .jobs = (unsigned)c->jobs,
+		.ca_bundle = c->ca_bundle };
+	struct s3_opts so = {
+		.bucket = c->location.bucket,
+		.region = c->region,
+		.endpoint_url = c->endpoint_url,
+		.path_style = c->path_style,
+		.dual_stack = c->dual_stack,
+		.fips = c->fips,
+		.requester_pays = c->requester_pays,
+		.expected_bucket_owner = c->expected_bucket_owner,
+	};
+	struct aws_opts ao = { .allow_http = c->allow_http };
+	struct kms_opts ko = {
+		.region = g->region,
+		.endpoint_url = c->kms_endpoint_url,
+		.fips = c->fips,
+		.dual_stack = c->dual_stack,
+		.rate = (unsigned)c->kms_rate,
+	};
+	int r;
+
+	if ((r = http_new(&ho, &g->http)) < 0 ||
+	    (r = creds_new_default(c->aws, &g->creds)) < 0)
+		return r;
+	ao.http = g->http;
+	ao.creds = g->creds;
+	if ((r = aws_new(&ao, &g->aws)) < 0)
+		return r;
+	ko.aws = so.aws = g->aws;
+	if ((r = s3_new(&so, &g->s3)) < 0 || (r = settle_region(g)) < 0)
+		return r;
+	return kms_new(&ko, &g->kms);
+}
+
+struct sts_opts
+graph_sts_opts(const struct graph *g)
+{
+	return (struct sts_opts){
+		.aws = g->aws,
+		.region = g->region,
+		.endpoint_url = g->c->sts_endpoint_url,
+		.fips = g->c->fips,
+		.dual_stack = g->c->dual_stack,
+	};
+}
+
+static int
+ask_account(void *arg, char ret[16])
+{
+	const struct sts_opts o = graph_sts_opts(arg);
+	struct sts_identity id;
+	int r = sts_get_caller_identity(&o, &id);
+
+	if (r == 0)
+		memcpy(ret, id.account, sizeof(id.account));
+	return r;
+}
+
+/* A seal key that is named is allowed by that, be it among --kms-key or not. */
+static int
+may_seal(void *arg, const char *arn)
+{
+	const struct graph *g = arg;
+
+	if (g->c->seal_key != NULL && kms_arn_matches(g->c->seal_key, arn))
+		return 1;
+	return keypolicy_allows(g->keys, arn);
+}
+
+static int
+seal_generate(void *arg, const char *key_id, const struct pair *context,
+    size_t context_len, uint8_t ret_key[KMS_DATA_KEY_LEN], uint8_t *ret_blob,
+    size_t *ret_blob_len, char ret_arn[KMS_ARN_MAX], enum refusal *ret_why)
+{
+	return kms_generate_data_key(arg, key_id, context, context_len,
+	    ret_key, ret_blob, ret_blob_len, ret_arn, ret_why);
+}
+
+static int
+seal_decrypt(void *arg, const char *key_id, const char *region,
+    struct slice blob, const struct pair *context, size_t context_len,
+    uint8_t *ret, size_t *ret_len, char ret_arn[KMS_ARN_MAX],
+    enum refusal *ret_why)
+{
+	return kms_decrypt(arg, key_id, region, blob, context, context_len, ret,
+	    ret_len, ret_arn, ret_why);
+}
+
+static int
+open_index(struct graph *g, bool read_only)
+{
+	const struct config *c = g->c;
+	struct timespec ts;
+	int r;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	r = index_open(c->state_dir, c->location.url, read_only,
+	    ts.tv_sec * 1000000000LL + ts.tv_nsec, &g->index);
+	if (r == -ENOENT && read_only)
+		return log_err(r, "index: nothing is known of %s yet; run "
+		    "sesfs sync or mount it first", c->location.url);
+	if (r == -EXDEV)
+		return log_err(r, "index: %s belongs to another source than "
+		    "%s; give another --state-dir", c->state_dir,
+		    c->location.url);
+	if (r < 0)
+		return log_err(r, "index: open %s: %s", c->state_dir,
+		    strerror(-r));
+	return 0;
+}
+
+static int
+open_cache(struct graph *g, bool is_off)
+{
+	char *dir;
+	int r;
+
+	if (!is_off)
+		return blobcache_open(g->c->state_dir, g->c->cache_size,
+		    &g->cache);
+	/* Of its own, so that its limit of 0 empties nobody else's. */
+	if (asprintf(&dir, "%s/nocache", g->c->state_dir) < 0)
+		return -ENOMEM;
+	r = mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	if (r == 0)
+		r = blobcache_open(dir, 0, &g->cache);
+	free(dir);
+	return r;
+}
+
+static int
+open_source(struct graph *g, unsigned parts)
+{
+	const struct config *c = g->c;
+	const struct seal_opts so = {
+		.index = g->index,
+		.key_id = c->seal_key,
+		.generate = seal_generate,
+		.decrypt = seal_decrypt,
+		.kms_arg = g->kms,
+		.may_use = may_seal,
+		.may_use_arg = g,
+		.ttl_s = (int64_t)c->key_ttl_s,
+		.now_s = graph_now_s,
+	};
+	struct source_opts o = {
+		.s3 = g->s3,
+		.kms = g->kms,
+		.index = g->index,
+		.policy = { .accept = c->accept,
+		    .source_account = c->account },
+		.max_message_size = c->max_message_size,
+		.plain_limit = PLAIN_LIMIT,
+		.key_ttl_s = (int64_t)c->key_ttl_s,
+		.now_s = graph_now_s,
+	};
+	int r;
+
+	if ((r = keypolicy_new((const char *const *)c->kms_key.item,
+		 c->kms_key.n, ask_account, g, &g->keys)) < 0 ||
+	    (r = keyring_new(KEYRING_SLOTS, (int64_t)c->key_ttl_s,
+		 &g->keyring)) < 0 ||
+	    (r = seal_new(&so, &g->seal)) < 0 ||
+	    (r = open_cache(g, (parts & GRAPH_NO_CACHE) != 0)) < 0)
+		return r;
+	o.cache = g->cache;
+	o.keyring = g->keyring;
+	o.seal = g->seal;
+	o.keys = g->keys;
+	return source_new(&o, &g->source);
+}
+
+static int
+open_mailbox(struct graph *g)
+{
+	const struct config *c = g->c;
+	const struct mailbox_opts o = {
+		.index = g->index,
+		.source = g->source,
+		.state_dir = c->state_dir,
+		.prefix = c->location.prefix,
+		.inbox = c->inbox,
+		.junk = c->junk,
+		.uid = (uid_t)c->uid,
+		.gid = (gid_t)c->gid,
+		.umask = (mode_t)c->umask,
+		.read_only = c->read_only,
+		.refuse_delete = c->delete_mode == DELETE_REFUSE,
+	};
+
+	return mailbox_new(&o, &g->mailbox);
+}
+
+static int
+deliver(void *arg, struct arrival *a, size_t n)
+{
+	struct graph *g = arg;
+
+	return mailbox_deliver(g->mailbox, a, n);
+}
+
+static int
+gone(void *arg, int64_t object_id)
+{
+	struct graph *g = arg;
+
+	return mailbox_gone(g->mailbox, object_id);
+}
+
+static void
+progress(void *arg, const struct sync_progress *p)
+{
+	struct graph *g = arg;
+
+	if (g->progress != NULL)
+		g->progress(g->progress_arg, p);
+}
+
+static int
+open_sync(struct graph *g)
+{
+	const struct config *c = g->c;
+	const struct sync_opts o = {
+		.s3 = g->s3,
+		.index = g->index,
+		.source = g->source,
+		.prefix = c->location.prefix,
+		.jobs = (unsigned)c->jobs,
+		.envelope_only = c->index == INDEX_ENVELOPE,
+		.poll_s = (int64_t)c->poll_s,
+		.deliver = deliver,
+		.gone = gone,
+		.progress = progress,
+		.arg = g,
+	};
+
+	return sync_new(&o, &g->sync);
+}
+
+static int
+open_parts(struct graph *g, unsigned parts)
+{
+	int r = 0;
+
+	if (parts & (GRAPH_INDEX | GRAPH_INDEX_RO))
+		r = open_index(g, (parts & GRAPH_INDEX) == 0);
+	if (r == 0 && (parts & GRAPH_CLOUD))
+		r = open_cloud(g);
+	if (r == 0 && (parts & GRAPH_SOURCE))
+		r = open_source(g, parts);
+	if (r == 0 && (parts & GRAPH_MAILBOX))
+		r = open_mailbox(g);
+	if (r == 0 && (parts & GRAPH_SYNC))
+		r = open_sync(g);
+	return r;
+}
+
+int
+graph_open(const struct config *c, unsigned parts, struct graph *g)
+{
+	int r;
+
+	memset(g, 0, sizeof(*g));
+	g->c = c;
+	if ((r = open_parts(g, parts)) < 0) {
+		graph_close(g);
+		return log_err(r, "sesfs: cannot start: %s", strerror(-r));
+	}
+	return 0;
+}
+
+void
+graph_close(struct graph *g)
+{
+	if (g->http != NULL)
+		http_stop(g->http); /* nobody waits for the network any more */
+	sync_free(TAKE(g->sync));
+	mailbox_free(TAKE(g->mailbox));
+	source_free(TAKE(g->source));
+	blobcache_close(TAKE(g->cache));
+	seal_free(TAKE(g->seal));
+	keyring_free(TAKE(g->keyring));
+	keypolicy_free(TAKE(g->keys));
+	kms_free(TAKE(g->kms));
+	s3_free(TAKE(g->s3));
+	aws_free(TAKE(g->aws));
+	creds_free(TAKE(g->creds));
+	http_free(TAKE(g->http));
+	index_close(TAKE(g->index));
+}
+
+int
+graph_reach(struct graph *g)
+{
+	char region[32] = "";
+	int r = s3_head_bucket(g->s3, region);
+
+	if (r == 0 && g->index != NULL && region[0] != '\0' &&
+	    index_meta_set(g->index, REGION_META, region, strlen(region)) < 0)
+		log_debug(0, "index: the bucket's region was not kept");
+	return r;
+}
+
+bool
+graph_is_offline(int err)
+{
+	return err == -ETIMEDOUT || err == -ECONNRESET ||
+	    err == -ECONNREFUSED || err == -EHOSTUNREACH || err == -EAGAIN ||
+	    err == -EIO;
+}

@@ -1,0 +1,63 @@
+/* graph.h -- the objects of a run, made from its configuration.
+ *
+ * The one place that knows which module is given what. A command says which
+ * parts it needs; graph_close takes them apart in the reverse order. */
+#ifndef SESFS_FS_GRAPH_H
+#define SESFS_FS_GRAPH_H
+
+#include "fs/config.h"
+#include "fs/mailbox.h"
+#include "store/keyring.h"
+#include "store/sts.h"
+
+enum {
+	GRAPH_CLOUD = 1 << 0,	 /* http .. kms; starts the network thread */
+	GRAPH_INDEX = 1 << 1,	 /* the state directory must be locked */
+	GRAPH_INDEX_RO = 1 << 2, /* instead: beside a daemon */
+	GRAPH_SOURCE = 1 << 3,	 /* needs cloud and an index */
+	GRAPH_MAILBOX = 1 << 4,	 /* needs an index */
+	GRAPH_SYNC = 1 << 5,	 /* needs all of them */
+	GRAPH_NO_CACHE = 1 << 6, /* every body comes from S3 */
+};
+
+struct graph {
+	const struct config *c;
+	struct http *http;
+	struct creds *creds;
+	struct aws *aws;
+	struct s3 *s3;
+	struct kms *kms;
+	struct keypolicy *keys;
+	struct index *index;
+	struct blobcache *cache;
+	struct keyring *keyring;
+	struct seal *seal;
+	struct source *source;
+	struct mailbox *mailbox;
+	struct sync *sync;
+	char region[64]; /* of KMS and STS */
+	/* of sync; may be NULL */
+	void (*progress)(void *arg, const struct sync_progress *p);
+	void *progress_arg;
+};
+
+/* Build. g must stay where it is. Returns 0; -errno after a log line that says
+ * why; then g needs no graph_close. */
+int graph_open(const struct config *c, unsigned parts, struct graph *g)
+    MUST_CHECK;
+void graph_close(struct graph *g);
+
+/* Is the bucket there for us? 0; the error of s3_head_bucket. The region
+ * learnt is kept in the index. */
+int graph_reach(struct graph *g) MUST_CHECK;
+/* May a mount begin although graph_reach failed with err: is it only the
+ * network that is missing? */
+bool graph_is_offline(int err);
+
+/* The options of GetCallerIdentity in this configuration. */
+struct sts_opts graph_sts_opts(const struct graph *g);
+
+/* Monotonic seconds. */
+int64_t graph_now_s(void);
+
+#endif
