@@ -62,11 +62,13 @@ read_port(const char *path)
 }
 
 void
-net_cloud_start(struct net_cloud *c)
+net_cloud_start(struct net_cloud *c, bool is_tls)
 {
 	char path[96], prog[] = "sesfs-cloud", a1[] = "--port", a2[] = "0",
-	    a3[] = "--port-file", a4[] = "--die-with-parent";
-	char *argv[] = { prog, a1, a2, a3, path, a4, NULL };
+	    a3[] = "--port-file", a4[] = "--die-with-parent",
+	    a5[] = "--tls-cert", a6[] = "--tls-key";
+	char *argv[] = { prog, a1, a2, a3, path, a4, is_tls ? a5 : NULL,
+		getenv("SESFS_TLS_CERT"), a6, getenv("SESFS_TLS_KEY"), NULL };
 	const char *exe = getenv("SESFS_CLOUD");
 
 	if (exe == NULL || access(exe, X_OK) < 0)
@@ -76,8 +78,9 @@ net_cloud_start(struct net_cloud *c)
 	snprintf(path, sizeof(path), "%s/port", c->dir);
 	need(posix_spawn(&c->pid, exe, NULL, NULL, argv, environ) == 0,
 	    "start of the cloud");
-	snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%d",
-	    read_port(path));
+	c->port = read_port(path);
+	need(c->port > 0, "port of the cloud");
+	snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%d", c->port);
 }
 
 void
@@ -113,7 +116,7 @@ net_start(struct net *n)
 	memset(n, 0, sizeof(*n));
 	log_set_level(level != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERR);
 	need(crypto_init(CRYPTO_AUTO) == 0, "crypto_init");
-	net_cloud_start(&n->cloud);
+	net_cloud_start(&n->cloud, false);
 	n->keys = (struct net_keys){ "test", "testsecret", "", 0 };
 	need(http_new(&(struct http_opts){ .stall_ms = 500 }, &n->http) == 0,
 	    "http_new");

@@ -18,11 +18,13 @@
 
 struct net_cloud {
 	pid_t pid;
+	int port;
 	char dir[64], url[64];
 };
 
-/* Start the cloud named by the environment's SESFS_CLOUD. */
-void net_cloud_start(struct net_cloud *c);
+/* Start the cloud named by the environment's SESFS_CLOUD; with TLS, by the
+ * files SESFS_TLS_CERT and SESFS_TLS_KEY. Exits with 77 (skip) without it. */
+void net_cloud_start(struct net_cloud *c, bool is_tls);
 void net_cloud_stop(struct net_cloud *c);
 
 /* What the client's one provider hands out, and how often it did. */
