@@ -146,6 +146,16 @@ roll_back(struct index *ix)
 		(void)!RUN0(ix->writer, Q_ROLLBACK);
 }
 
+/* Copy all of the WAL into the file, so that the next write starts it over. */
+static void
+restart_wal(struct index *ix)
+{
+	sqlite3_busy_timeout(ix->writer->db, RESTART_WAIT_MS);
+	(void)sqlite3_wal_checkpoint_v2(ix->writer->db, NULL,
+	    SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	sqlite3_busy_timeout(ix->writer->db, CONN_BUSY_MS);
+}
+
 static int
 commit(struct index *ix)
 {
@@ -153,10 +163,7 @@ commit(struct index *ix)
 
 	if (r >= 0 && ix->wal_pages >= ix->restart_at) {
 		ix->restart_at = ix->wal_pages + WAL_SOFT;
-		sqlite3_busy_timeout(ix->writer->db, RESTART_WAIT_MS);
-		(void)sqlite3_wal_checkpoint_v2(ix->writer->db, NULL,
-		    SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-		sqlite3_busy_timeout(ix->writer->db, CONN_BUSY_MS);
+		restart_wal(ix);
 	}
 	return r < 0 ? r : 0;
 }
@@ -186,6 +193,9 @@ finish(struct index *ix, int r)
 		r = e;
 	if (r < 0)
 		roll_back(ix);
+	/* It may be the WAL that had no room to grow; then there will be. */
+	if (r == -ENOSPC)
+		restart_wal(ix);
 	pages = ix->wal_pages;
 	pthread_mutex_unlock(&ix->write);
 	checkpoint(ix, pages);

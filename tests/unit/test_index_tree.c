@@ -384,7 +384,7 @@ test_cookies(void)
 	char *dir = tmpdir_make(), name[16];
 	struct index *ix = ix_open(dir);
 	int64_t d = make(ix, 1, "d", &a_dir), e = make(ix, 1, "e", &a_dir);
-	int64_t cookie, sum = 0;
+	int64_t cookie;
 	struct dirent_row row[4];
 	struct node n, old;
 	int got, seen = 0;
@@ -398,7 +398,6 @@ test_cookies(void)
 		for (int i = 0; i < got; i++, seen++) {
 			snprintf(name, sizeof(name), "f%d", seen);
 			CHECK_STR(row[i].name, name);
-			sum += row[i].cookie;
 		}
 	CHECK_EQ(got, 0);
 	CHECK_EQ(seen, 10);
