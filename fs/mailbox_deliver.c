@@ -36,12 +36,14 @@ touch(struct mailbox *m, struct touched *t, int64_t dir)
 static int
 subdir(struct mailbox *m, int64_t parent, const char *name, int64_t *ret)
 {
-	struct node n = { .kind = NODE_DIR, .uid = UINT32_MAX,
+	/* Ours, so whoever the mount is said to belong to owns it. */
+	const struct node made = { .kind = NODE_DIR, .uid = UINT32_MAX,
 		.gid = UINT32_MAX };
+	struct node n;
 	int r = index_lookup(m->o.index, parent, name, &n);
 
 	if (r == -ENOENT)
-		r = index_create(m->o.index, parent, name, &n,
+		r = index_create(m->o.index, parent, name, &made,
 		    mailbox_now_ns(), &n);
 	if (r == 0 && n.kind != NODE_DIR)
 		r = -ENOTDIR;
@@ -153,10 +155,15 @@ publish(struct mailbox *m, const struct arrival *a, int64_t now_ns,
 {
 	const struct object *o = a->object;
 	char name[MAILDIR_NAME_MAX], etag[sizeof(o->etag) + 16];
-	int64_t dir, ino, replaced;
+	int64_t dir, ino, replaced, old[PARENTS_MAX];
+	size_t n = 0;
 	int r;
 
 	if ((r = place(m, a, &dir)) < 0)
+		return r;
+	if (o->replaces_id != 0 &&
+	    (r = index_object_parents(m->o.index, o->replaces_id, old,
+		 PARENTS_MAX, &n)) < 0 && r != -ENOENT)
 		return r;
 	r = -EEXIST;
 	/* Only a client can have taken our name; then another one will do. */
@@ -171,6 +178,9 @@ publish(struct mailbox *m, const struct arrival *a, int64_t now_ns,
 	if (r < 0)
 		return r;
 	touch(m, t, dir);
+	/* The one it replaces lost its names, wherever a client took them. */
+	for (size_t i = 0; i < n; i++)
+		touch(m, t, old[i]);
 	if (replaced != 0) {
 		orphans_add(&m->orphans, replaced);
 		touch(m, t, replaced);

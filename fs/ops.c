@@ -43,6 +43,8 @@ ops_errno(int r)
 	case EACCES:    /* AWS said no */
 	case ETIMEDOUT: /* no answer in time */
 		return -r;
+	case EREMOTE: /* archived: restore it first */
+		return EACCES;
 	case ENOKEY: /* KMS refused the data key */
 		return EKEYREJECTED;
 	case ECONNRESET:

@@ -119,6 +119,14 @@ scan_add(struct scan *s, struct found f)
 	return 0;
 }
 
+/* A half-written file of a process that died: one of ours has our pid. */
+static bool
+is_leftover(const char *name)
+{
+	return strncmp(name, "tmp.", 4) == 0 &&
+	    strtol(name + 4, NULL, 10) != getpid();
+}
+
 /* An id that blob_name() would put under that name, else 0. */
 static int64_t
 parse_name(unsigned shard, const char *name)
@@ -163,6 +171,8 @@ scan_shard(struct blobcache *c, unsigned shard, struct scan *s)
 		    AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
 			r = scan_add(s, (struct found){ id,
 			    on_disk((uint64_t)st.st_size), st.st_mtime });
+		else if (is_leftover(e->d_name))
+			unlinkat(fd, e->d_name, 0);
 	}
 	closedir(d);
 	return r;
@@ -229,28 +239,6 @@ start_scan(struct blobcache *c)
 
 /* ---- opening ---- */
 
-/* Half-written files of a process that died. */
-static int
-remove_tmps(int dirfd)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *e;
-
-	if (d == NULL) {
-		int r = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
-	while ((e = readdir(d)) != NULL)
-		if (strncmp(e->d_name, "tmp.", 4) == 0)
-			unlinkat(dirfd, e->d_name, 0);
-	closedir(d);
-	return 0;
-}
-
 static int
 open_dir(const char *dir, int *ret)
 {
@@ -280,7 +268,6 @@ blobcache_open(const char *dir, uint64_t limit, struct blobcache **ret)
 	c->limit = limit;
 	pthread_mutex_init(&c->lock, NULL);
 	if ((r = open_dir(dir, &c->dirfd)) == 0 &&
-	    (r = remove_tmps(c->dirfd)) == 0 &&
 	    (r = bloblru_init(&c->lru)) == 0 && (r = start_scan(c)) == 0) {
 		*ret = c;
 		return 0;
@@ -308,21 +295,20 @@ blobcache_close(struct blobcache *c)
 
 /* ---- use ---- */
 
+/* Write under a name of its own in the shard it will lie in: many writers at
+ * once then wait for 256 directories' locks, not for one. The shard is made
+ * when it is missing. */
 static int
-put_in_place(struct blobcache *c, const char *tmp, int64_t id)
+write_tmp(struct blobcache *c, const char *shard, const char *tmp, int64_t id,
+    const struct blob *b, uint64_t *ret_len)
 {
-	char name[NAME_LEN], shard[3];
+	int r = blobfile_write(c->dirfd, tmp, id, b, ret_len);
 
-	blob_name(id, name);
-	if (renameat(c->dirfd, tmp, c->dirfd, name) == 0)
-		return 0;
-	if (errno != ENOENT)
-		return -errno;
-	memcpy(shard, name, 2);
-	shard[2] = '\0';
+	if (r != -ENOENT)
+		return r;
 	if (mkdirat(c->dirfd, shard, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	return renameat(c->dirfd, tmp, c->dirfd, name) == 0 ? 0 : -errno;
+	return blobfile_write(c->dirfd, tmp, id, b, ret_len);
 }
 
 static int
@@ -336,7 +322,7 @@ account(struct blobcache *c, int64_t id, uint64_t len)
 int
 blobcache_put(struct blobcache *c, int64_t id, const struct blob *b)
 {
-	char tmp[NAME_LEN];
+	char name[NAME_LEN], shard[3], tmp[NAME_LEN];
 	uint64_t len;
 	int r;
 
@@ -344,11 +330,14 @@ blobcache_put(struct blobcache *c, int64_t id, const struct blob *b)
 		return -EINVAL;
 	if (on_disk(b->len + 1) > c->limit)
 		return 0;
-	snprintf(tmp, sizeof(tmp), "tmp.%ld.%u", (long)getpid(),
+	blob_name(id, name);
+	snprintf(shard, sizeof(shard), "%.2s", name);
+	snprintf(tmp, sizeof(tmp), "%s/tmp.%ld.%u", shard, (long)getpid(),
 	    atomic_fetch_add(&c->tmp_seq, 1));
-	if ((r = blobfile_write(c->dirfd, tmp, id, b, &len)) < 0)
+	if ((r = write_tmp(c, shard, tmp, id, b, &len)) < 0)
 		return r;
-	if ((r = put_in_place(c, tmp, id)) < 0) {
+	if (renameat(c->dirfd, tmp, c->dirfd, name) < 0) {
+		r = -errno;
 		unlinkat(c->dirfd, tmp, 0);
 		return r;
 	}

@@ -153,6 +153,10 @@ int index_object_retry(struct index *ix, int64_t id, int64_t retry_at_unix)
 int index_object_publish(struct index *ix, const struct object *o, int64_t dir,
     const char *name, int64_t now_ns, int64_t *ret_ino,
     int64_t *ret_replaced_ino) MUST_CHECK;
+/* The directories that have a name of an object's message, up to max; in a
+ * batch: as the batch sees it. -ENOENT when there is no such object. */
+int index_object_parents(struct index *ix, int64_t id, int64_t *ret_dirs,
+    size_t max, size_t *ret_n) MUST_CHECK;
 /* A READY object left the bucket: remove its entries everywhere, move those
  * directories' times, keep the node (nlink 0, object GONE) until
  * index_node_forget. One without a node (unlinked and forgotten, never

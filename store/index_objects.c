@@ -336,6 +336,39 @@ index_object_drop(struct index *ix, int64_t id, int64_t now_ns,
 }
 
 static int
+parents_of(struct conn *c, int64_t id, struct parents *p)
+{
+	STMT(st);
+	struct brief b;
+	int r;
+
+	if ((r = brief_get(c, id, &b)) < 0 || b.ino == 0)
+		return r;
+	for (r = QUERY(c, Q_ENTRIES_OF, &st, V_INT(b.ino)); r == 1;
+	     r = conn_next(c, Q_ENTRIES_OF, st))
+		parents_add(p, sqlite3_column_int64(st, 0));
+	return r;
+}
+
+int
+index_object_parents(struct index *ix, int64_t id, int64_t *ret_dirs,
+    size_t max, size_t *ret_n)
+{
+	struct parents p = { ret_dirs, max, 0 };
+	struct conn *c;
+	int r;
+
+	*ret_n = 0;
+	/* On the write connection, so that in a batch nothing comes between
+	 * this and what is done about it. */
+	if ((r = write_begin(ix, &c)) < 0)
+		return r;
+	if ((r = write_end(ix, parents_of(c, id, &p))) == 0)
+		*ret_n = p.n;
+	return r;
+}
+
+static int
 publish(struct conn *c, const struct object *o, int64_t dir, const char *name,
     int64_t now_ns, int64_t *ret_ino, int64_t *ret_replaced)
 {

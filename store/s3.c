@@ -173,9 +173,8 @@ refine(const struct awserr *e, int err)
 {
 	if (strcmp(e->code, "NoSuchBucket") == 0)
 		return -ENXIO;
-	/* Archived objects: there, but not to be read now. */
 	if (strcmp(e->code, "InvalidObjectState") == 0)
-		return -EACCES;
+		return -EREMOTE;
 	return err;
 }
 

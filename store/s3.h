@@ -7,6 +7,8 @@
  *			bucket
  *	-ENXIO		no such bucket
  *	-EACCES		AWS refused: credentials, policy, wrong owner
+ *	-EREMOTE	archived (GLACIER): there, but not to be read until it
+ *			is restored
  *	-ESTALE		If-Match did not hold: the object is another one now
  *	-EMSGSIZE	the body is longer than the caller allowed
  *	-EPROTO		a reply that is not S3's

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/http.h"
 #include "store/lock.h"
 #include "store/log.h"
 
@@ -326,6 +327,7 @@ worker(void *arg)
 	struct work *w = arg;
 	int64_t id;
 
+	http_set_thread_prio(HTTP_BACKGROUND); /* readers go first */
 	while ((id = next_id(w)) != 0)
 		look(w, id);
 	LOCK_SCOPE(&w->lock);
@@ -354,6 +356,14 @@ result_clear(struct result *r)
 	free(r->headers);
 }
 
+/* A row that changed or went while it was being looked at: the listing that
+ * changed it has already said what is to be done instead. */
+static int
+unless_changed(int r)
+{
+	return r == -ENOENT ? 0 : r;
+}
+
 static int
 store_failure(struct sync *s, const struct result *r)
 {
@@ -365,10 +375,10 @@ store_failure(struct sync *s, const struct result *r)
 		return 0;
 	log_warn(r->error, "sync: fetch %s: %s, will try again",
 	    r->object.key, strerror(-r->error));
-	return index_object_retry(s->o.index, r->object.id,
+	return unless_changed(index_object_retry(s->o.index, r->object.id,
 	    is_network_error(r->error) && r->error != -EACCES ?
 		clock_ms(CLOCK_REALTIME) / 1000 :
-		retry_at(&r->object));
+		retry_at(&r->object)));
 }
 
 static int
@@ -377,7 +387,8 @@ store_refusal(struct sync *s, const struct result *r)
 	s->p.refused++;
 	log_warn(-EBADMSG, "sync: refuse %s: %s", r->object.key,
 	    refusal_name(r->why));
-	return index_object_refused(s->o.index, r->object.id, r->why);
+	return unless_changed(index_object_refused(s->o.index, r->object.id,
+	    r->why));
 }
 
 static int

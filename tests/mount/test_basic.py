@@ -340,7 +340,11 @@ def test_changes_in_the_bucket(bench):
     objects = m.by_key()
     data, meta, plain = vector("ses-shape-utf8")
     removed, replaced = sorted(objects)[:2]
+    cur = m.path + "/cur"
+    os.rename(objects[replaced], f"{cur}/replaced:2,S")
+    objects[replaced] = f"{cur}/replaced:2,S"
     inode = os.stat(objects[replaced]).st_ino
+    before = os.stat(cur).st_mtime_ns
     os.stat(objects[removed])
     c.delete("mail", removed)
     c.put("mail", replaced, data, meta)
@@ -352,6 +356,8 @@ def test_changes_in_the_bucket(bench):
     raises(errno.ENOENT, os.stat, objects[removed])
     raises(errno.ENOENT, os.stat, objects[replaced])
     assert os.stat(after[replaced]).st_ino > inode
+    assert os.stat(cur).st_mtime_ns > before, "cur lost a message"
+    equal(os.listdir(cur), [], "cur")
     equal(read(after[replaced]), plain, "new bytes")
 
 

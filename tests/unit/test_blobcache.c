@@ -221,13 +221,13 @@ test_restart(void)
 		CHECK_EQ(utimensat(AT_FDCWD, name, t, 0), 0);
 	}
 	blobcache_close(c);
-	snprintf(name, sizeof(name), "%s/blobs/tmp.1.2", dir);
+	snprintf(name, sizeof(name), "%s/blobs/01/tmp.1.2", dir);
 	close(open(name, O_CREAT | O_WRONLY, 0600));
 
 	/* A use shows in the file's mtime. */
 	CHECK_EQ(blobcache_open(dir, MB, &c), 0);
-	CHECK_EQ(access(name, F_OK), -1);
 	CHECK(wait_objects(c, 10));
+	CHECK_EQ(access(name, F_OK), -1);
 	CHECK_EQ(blobcache_get(c, 1, &b), 0);
 	blob_clear(&b);
 	file_name(dir, 1, name);
@@ -300,6 +300,15 @@ test_errors(void)
 	snprintf(name, sizeof(name), "%s/blobs/tmp.%ld.1", dir,
 	    (long)getpid());
 	CHECK_EQ(access(name, F_OK), -1);
+	/* Nor where a file that cannot be renamed was written. */
+	snprintf(name, sizeof(name), "%s/blobs/03/3", dir);
+	CHECK_EQ(blobcache_put(c, 3, &in), 0);
+	CHECK_EQ(unlink(name), 0);
+	CHECK_EQ(mkdir(name, 0700), 0);
+	CHECK_EQ(blobcache_put(c, 3, &in), -EISDIR);
+	CHECK_EQ(rmdir(name), 0);
+	snprintf(name, sizeof(name), "%s/blobs/03", dir);
+	CHECK_EQ(rmdir(name), 0);
 	CHECK(!blobcache_has(c, 2));
 	blobcache_close(c);
 	tmpdir_free(dir);
