@@ -269,6 +269,14 @@ struct file {
 	char *err;
 };
 
+/* What a mount takes, but not where the file itself lies. */
+static bool
+is_file_key(const struct option *o)
+{
+	return o->is_file_only || ((o->commands & COMMAND_MOUNT) != 0 &&
+	    o->offset != offsetof(struct config, config_file));
+}
+
 static int
 file_value(struct file *f, const struct ini_item *it)
 {
@@ -280,8 +288,7 @@ file_value(struct file *f, const struct ini_item *it)
 	snprintf(where, sizeof(where), "%.180s:%u: %.*s", f->name, it->line,
 	    (int)(it->key.len < 40 ? it->key.len : 40), it->key.ptr);
 	o = option_find((const char *)it->key.ptr, it->key.len);
-	if (o == NULL ||
-	    (!o->is_file_only && (o->commands & COMMANDS_SOURCE) == 0))
+	if (o == NULL || !is_file_key(o))
 		return bad(f->err, "%s: no such key", where);
 	if (it->value.len >= sizeof(value) ||
 	    memchr(it->value.ptr, '\0', it->value.len) != NULL)

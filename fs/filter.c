@@ -33,6 +33,9 @@ parse_key(const char *arg, size_t len, enum filter_key *ret,
 	const char *near;
 
 	snprintf(word, sizeof(word), "%.*s", (int)(len < 31 ? len : 31), arg);
+	for (char *p = word; *p != '\0'; p++)
+		if (*p == '_')
+			*p = '-'; /* message_id, as in the JSON */
 	for (size_t i = 0; i < NELEMS(keys); i++) {
 		if (strcmp(keys[i], word) == 0) {
 			*ret = (enum filter_key)i;
