@@ -193,14 +193,15 @@ mailbox_deliver(void *arg, struct arrival *a, size_t n)
 {
 	struct mailbox *m = arg;
 	struct touched t = { .n = 0 };
-	int64_t now = mailbox_now_ns();
 	int r;
 
 	LOCK_SCOPE(&m->folder_lock);
 	if ((r = index_batch_begin(m->o.index)) < 0)
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = publish(m, &a[i], now, &t);
+		/* A time for each: Borg reads all those files again that share
+		 * the latest ctime. */
+		r = publish(m, &a[i], mailbox_now_ns(), &t);
 		if (r == -ENOENT)
 			r = 0; /* replaced or removed since it was fetched */
 		else if (r < 0)

@@ -71,8 +71,8 @@ class Meter:
         """Print what was seen and return it."""
         seen = self.seen()
         print(f"   {what}:", *(f"{k}={v}" for k, v in sorted(seen.items())
-                               if k not in ("fuse.forget", "fuse.other",
-                                            "fuse.xattr")), flush=True)
+                               if k not in ("fuse.forget", "fuse.other")),
+              flush=True)
         return seen
 
     def check(self, what, **most):
