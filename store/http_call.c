@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "store/http_call.h"
+#include "store/wipe.h"
 
 static const struct {
 	CURLcode code;
@@ -225,6 +227,8 @@ on_body(char *s, size_t size, size_t n, void *arg)
 		c->err = begin_body(c);
 	if (c->err == 0)
 		c->err = buf_add(&c->reply.body, s, size * n);
+	/* libcurl is done with it, but (from 8.7 on) may keep its buffer. */
+	sodium_memzero(s, size * n);
 	return c->err == 0 ? size * n : 0;
 }
 
@@ -258,7 +262,7 @@ setup_security(struct http_call *c, CURL *e, const struct http_setup *s)
 	    SET(e, CURLOPT_FOLLOWLOCATION, 0L) &&
 	    SET(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
 	    SET(e, CURLOPT_SSL_VERIFYPEER, 1L) &&
-	    SET(e, CURLOPT_SSL_VERIFYHOST, 2L) &&
+	    SET(e, CURLOPT_SSL_VERIFYHOST, 2L) && wipe_tls(e) &&
 	    (s->ca_bundle == NULL || SET(e, CURLOPT_CAINFO, s->ca_bundle)) &&
 	    (!c->is_loopback || SET(e, CURLOPT_NOPROXY, "*"));
 }

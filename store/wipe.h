@@ -5,8 +5,17 @@
 #ifndef SESFS_STORE_WIPE_H
 #define SESFS_STORE_WIPE_H
 
+#include <curl/curl.h>
+#include <stdbool.h>
+
 /* Start libcurl so. Once per process, further calls do nothing; http_new()
  * does it. */
 void wipe_install(void);
+
+/* Have the TLS library of this (fresh or reset) handle wipe what it decrypted
+ * once it has been handed over; it would keep it until the connection brings
+ * more, or goes. OpenSSL only, others are left as they are. Returns false when
+ * libcurl does not take the option. */
+bool wipe_tls(CURL *easy);
 
 #endif
