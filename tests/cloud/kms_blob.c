@@ -99,6 +99,10 @@ kms_add_opaque(struct kms *k, const char *arn, const struct buf *canonical,
 	k->opaque = xrealloc(k->opaque, (k->nopaque + 1) * sizeof *o);
 	o = &k->opaque[k->nopaque++];
 	memset(o, 0, sizeof *o);
+	/* A blob knows its key, not by which alias it was asked for. */
+	for (size_t i = 0; i < k->naliases; i++)
+		if (strcmp(k->aliases[i].arn, arn) == 0)
+			arn = k->aliases[i].key_arn;
 	snprintf(o->arn, sizeof o->arn, "%s", arn);
 	buf_add(&o->context, canonical->p, canonical->len);
 	buf_add(&o->blob, blob->p, blob->len);

@@ -57,6 +57,13 @@ def until(what, condition, deadline=DEADLINE):
 
 def equal(got, want, what=""):
     if got != want:
+        if isinstance(got, dict) and isinstance(want, dict):
+            keys = [k for k in got.keys() | want.keys()
+                    if got.get(k) != want.get(k)]
+            got = {k: got.get(k) for k in keys}
+            want = {k: want.get(k) for k in keys}
+        elif isinstance(got, set) and isinstance(want, set):
+            got, want = got - want, want - got
         raise AssertionError(f"{what}: got {got!r}, want {want!r}")
 
 

@@ -16,11 +16,14 @@ def change(path, names, pipe, seed):
     rnd = random.Random(seed)
     names = dict(names)
     n = 0
+    # Hold on to the mount: once it is detached, its path is a directory of the
+    # machine's own, where everything succeeds.
+    os.chdir(path)
     try:
         while True:
             if rnd.random() < 0.1:
                 n += 1
-                with open(f"{path}/control", "wb") as f:
+                with open("control", "wb") as f:
                     f.write(b"%d" % n)
                 pipe.send(("wrote", n))
                 continue
@@ -29,7 +32,7 @@ def change(path, names, pipe, seed):
             flags = "".join(f for f in "DFRST" if rnd.random() < 0.5)
             to = name.split(":")[0] + (f":2,{flags}" if leaf == "cur" else "")
             pipe.send(("begin", name, leaf, to))
-            os.rename(f"{path}/{names[name]}/{name}", f"{path}/{leaf}/{to}")
+            os.rename(f"{names[name]}/{name}", f"{leaf}/{to}")
             del names[name]
             names[to] = leaf
             pipe.send(("done",))

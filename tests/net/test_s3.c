@@ -265,7 +265,7 @@ test_archived(struct net *n)
 	CHECK_EQ(p.n, 2);
 	CHECK(p.n == 2 && p.item[0].is_archived && !p.item[1].is_archived);
 	s3_page_free(&p);
-	CHECK_EQ(s3_get(n->s3, "arch/1", NULL, 10, &o), -EACCES);
+	CHECK_EQ(s3_get(n->s3, "arch/1", NULL, 10, &o), -EREMOTE);
 }
 
 int
