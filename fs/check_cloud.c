@@ -23,7 +23,7 @@ check_identity(struct check *k)
 		check_note(k, "identity", CHECK_MISSING, r == -EACCES ?
 		    "credentials: AWS_ACCESS_KEY_ID, or a profile of "
 		    "~/.aws/config (aws configure)" :
-		    "the network, or --sts-endpoint-url", "%s", strerror(-r));
+		    "the network, or --sts-endpoint-url", "%s", graph_error(r));
 }
 
 static void
@@ -50,13 +50,13 @@ check_bucket(struct check *k)
 	if (r == 0)
 		check_note(k, "bucket", CHECK_OK, NULL, "%s in %s", bucket,
 		    region[0] != '\0' ? region : k->g.region);
-	else if (r == -ENOENT)
+	else if (r == -ENXIO)
 		check_note(k, "bucket", CHECK_MISSING, "the bucket's name",
 		    "there is no bucket %s", bucket);
 	else
 		check_note(k, "bucket", CHECK_MISSING, r == -EACCES ?
 		    "s3:ListBucket on the bucket" : "the network", "%s: %s",
-		    bucket, strerror(-r));
+		    bucket, graph_error(r));
 	return r == 0;
 }
 
@@ -71,7 +71,7 @@ check_list(struct check *k)
 	if (r < 0) {
 		check_note(k, "list", CHECK_MISSING,
 		    r == -EACCES ? "s3:ListBucket on the bucket" : NULL,
-		    "%s", strerror(-r));
+		    "%s", graph_error(r));
 		return false;
 	}
 	for (size_t i = 0; i < page.n && !k->has_sample; i++) {
@@ -107,7 +107,7 @@ check_get(struct check *k)
 	else
 		check_note(k, "get", CHECK_MISSING,
 		    r == -EACCES ? "s3:GetObject on the objects" : NULL,
-		    "%s: %s", k->sample_key, strerror(-r));
+		    "%s: %s", k->sample_key, graph_error(r));
 }
 
 void

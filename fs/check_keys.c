@@ -19,7 +19,7 @@ check_key(struct check *k, const char *key)
 		    "%s may not be described", key);
 	else if (r < 0)
 		check_note(k, "key", CHECK_MISSING, NULL, "%s: %s", key,
-		    r == -ENOKEY ? refusal_name(why) : strerror(-r));
+		    r == -ENOKEY ? refusal_name(why) : graph_error(r));
 	else if (!info.is_enabled)
 		check_note(k, "key", CHECK_MISSING, "enable the key",
 		    "%s is %s", info.arn, info.state);
@@ -98,7 +98,7 @@ check_decrypt(struct check *k, struct keypolicy *keys)
 		check_note(k, "decrypt", CHECK_MISSING,
 		    "kms:Decrypt on the key, in IAM and in the key's policy",
 		    "%s: %s", k->sample_key,
-		    r == -ENOKEY ? refusal_name(why) : strerror(-r));
+		    r == -ENOKEY ? refusal_name(why) : graph_error(r));
 }
 
 static void
@@ -126,7 +126,7 @@ check_seal(struct check *k)
 		check_note(k, "seal", CHECK_MISSING,
 		    "kms:GenerateDataKey on the key; or --seal-key=none",
 		    "%s: %s", k->c->seal_key,
-		    r == -ENOKEY ? refusal_name(why) : strerror(-r));
+		    r == -ENOKEY ? refusal_name(why) : graph_error(r));
 }
 
 void
@@ -137,7 +137,7 @@ check_keys(struct check *k)
 	    k->c->kms_key.n, ask_account, k, &keys);
 
 	if (r < 0) {
-		check_note(k, "key", CHECK_MISSING, NULL, "%s", strerror(-r));
+		check_note(k, "key", CHECK_MISSING, NULL, "%s", graph_error(r));
 		return;
 	}
 	for (size_t i = 0; i < k->c->kms_key.n; i++)

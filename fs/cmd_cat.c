@@ -97,7 +97,7 @@ print_message(struct graph *g, const struct object *o)
 	if (r == -ENOENT)
 		return cmd_fail(1, "it is gone from the bucket");
 	if (r < 0)
-		return cmd_fail(1, "%s", strerror(-r));
+		return cmd_fail(1, "%s", graph_error(r));
 	if ((r = write_all(message_data(m))) < 0)
 		return cmd_fail(1, "write: %s", strerror(-r));
 	return 0;

@@ -283,7 +283,7 @@ list(struct ls *ls)
 	if (ls->without > 0)
 		return cmd_fail(1, "the header fields of %" PRIu64 " messages "
 		    "could not be had: %s; --brief does without", ls->without,
-		    strerror(-ls->first_error));
+		    graph_error(ls->first_error));
 	return 0;
 }
 

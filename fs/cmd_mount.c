@@ -90,6 +90,7 @@ await_reach(struct served *s)
 	return r;
 }
 
+/* Only the network may be missing. */
 static int
 reach(struct served *s)
 {
@@ -103,13 +104,11 @@ reach(struct served *s)
 		return 0;
 	if (graph_is_offline(r)) {
 		log_warn(0, "mount: bucket %s cannot be reached now: %s",
-		    bucket, strerror(-r));
+		    bucket, graph_error(r));
 		return 0;
 	}
-	return log_err(r, "mount: bucket %s: %s", bucket,
-	    r == -ENOENT   ? "there is no such bucket" :
-		r == -EACCES ? "AWS refused; sesfs check says what is missing" :
-			       strerror(-r));
+	return log_err(r, "mount: bucket %s: %s%s", bucket, graph_error(r),
+	    r == -EACCES ? "; sesfs check says what is missing" : "");
 }
 
 /* ---- the control socket ---- */

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "fs/cmd.h"
@@ -78,7 +77,7 @@ run_here(const struct config *c)
 		    "goes on where this one stopped");
 	if (r == -EAGAIN)
 		return cmd_fail(1, "some objects could not be fetched now");
-	return r < 0 ? cmd_fail(1, "sync: %s", strerror(-r)) : 0;
+	return r < 0 ? cmd_fail(1, "sync: %s", graph_error(r)) : 0;
 }
 
 /* ---- in the daemon ---- */

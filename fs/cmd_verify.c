@@ -111,7 +111,7 @@ verify_object(struct verify *v, const struct object *o, bool *ret_unknown)
 		return "gone from the bucket";
 	default:
 		*ret_unknown = true;
-		return strerrordesc_np(-r);
+		return graph_error(r);
 	}
 }
 

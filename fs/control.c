@@ -91,7 +91,7 @@ answer(struct control_client *cl)
 	r = cl->c->o.fn(cl->c->o.arg, &req, cl, &result);
 	if (r < 0)
 		return send_line(cl, json_pack("{s:b,s:s}", "ok", 0, "error",
-		    strerror(-r)));
+		    strerrordesc_np(-r)));
 	return send_line(cl, json_pack("{s:b,s:o}", "ok", 1, "result",
 	    result != NULL ? result : json_null()));
 }

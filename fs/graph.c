@@ -82,7 +82,7 @@ settle_region(struct graph *g)
 		return 0;
 	if ((r = s3_head_bucket(g->s3, learnt)) < 0)
 		return log_err(r, "config: no --region given, and the bucket "
-		    "cannot be asked for its own: %s", strerror(-r));
+		    "cannot be asked for its own");
 	snprintf(g->region, sizeof(g->region), "%s", learnt);
 	return 0;
 }
@@ -195,14 +195,7 @@ open_index(struct graph *g, bool read_only)
 	if (r == -ENOENT && read_only)
 		return log_err(r, "index: nothing is known of %s yet; run "
 		    "sesfs sync or mount it first", c->location.url);
-	if (r == -EXDEV)
-		return log_err(r, "index: %s belongs to another source than "
-		    "%s; give another --state-dir", c->state_dir,
-		    c->location.url);
-	if (r < 0)
-		return log_err(r, "index: open %s: %s", c->state_dir,
-		    strerror(-r));
-	return 0;
+	return r;
 }
 
 static int
@@ -358,11 +351,13 @@ graph_open(const struct config *c, unsigned parts, struct graph *g)
 
 	memset(g, 0, sizeof(*g));
 	g->c = c;
-	if ((r = open_parts(g, parts)) < 0) {
-		graph_close(g);
-		return log_err(r, "sesfs: cannot start: %s", strerror(-r));
-	}
-	return 0;
+	if ((r = open_parts(g, parts)) == 0)
+		return 0;
+	graph_close(g);
+	/* The rest has been logged by who found it. */
+	if (r == -ENOMEM || r == -EAGAIN)
+		log_err(r, "sesfs: cannot start: %s", strerror(-r));
+	return r;
 }
 
 void
@@ -395,6 +390,21 @@ graph_reach(struct graph *g)
 	    index_meta_set(g->index, REGION_META, region, strlen(region)) < 0)
 		log_debug(0, "index: the bucket's region was not kept");
 	return r;
+}
+
+const char *
+graph_error(int err)
+{
+	switch (err) {
+	case -ENXIO:
+		return "there is no such bucket";
+	case -EACCES:
+		return "AWS refused";
+	case -ENOKEY:
+		return "KMS refused the key";
+	default:
+		return strerrordesc_np(-err);
+	}
 }
 
 bool

@@ -54,6 +54,9 @@ int graph_reach(struct graph *g) MUST_CHECK;
  * network that is missing? */
 bool graph_is_offline(int err);
 
+/* An error of store/ in words. */
+const char *graph_error(int err);
+
 /* The options of GetCallerIdentity in this configuration. */
 struct sts_opts graph_sts_opts(const struct graph *g);
 

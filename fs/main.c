@@ -137,12 +137,14 @@ wants_help(int argc, char **argv)
 	return false;
 }
 
-/* `sesfs SOURCE MOUNTPOINT ...`: how mount.fuse3 calls a file system. */
+/* `sesfs SOURCE MOUNTPOINT -o ...`: how mount.fuse3 calls a file system. */
 static bool
 is_mount_call(int argc, char **argv)
 {
-	return argc >= 3 && option_command(argv[1]) == NULL &&
-	    (strncmp(argv[1], "s3://", 5) == 0 || argv[2][0] == '/');
+	if (argc < 3 || option_command(argv[1]) != NULL)
+		return false;
+	return strncmp(argv[1], "s3://", 5) == 0 ||
+	    (argc > 3 && argv[2][0] == '/' && strcmp(argv[3], "-o") == 0);
 }
 
 int

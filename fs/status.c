@@ -112,7 +112,7 @@ json_sync(struct sync *sync)
 	    json_string(text_time(s.last_pass_unix, at)));
 	json_object_set_new(obj, "last_error", s.last_error == 0 ?
 	    json_null() :
-	    json_string(strerror(-s.last_error)));
+	    json_string(graph_error(s.last_error)));
 	return obj;
 }
 
