@@ -83,8 +83,9 @@ struct s3_object {
 };
 
 /* GET a whole object. if_match: ETag without quotes, or NULL. max_len: the
- * longest body taken, bytes (a longer one is given up at its headers). A reply with Content-Range, or whose body is not
- * exactly Content-Length long, is never returned. */
+ * longest body taken, bytes (a longer one is given up at its headers). A reply
+ * with Content-Range, or whose body is not exactly Content-Length long, is
+ * never returned. */
 int s3_get(struct s3 *s, const char *key, const char *if_match,
     uint64_t max_len, struct s3_object *ret) MUST_CHECK;
 int s3_head(struct s3 *s, const char *key, struct s3_object *ret) MUST_CHECK;

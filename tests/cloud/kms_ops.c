@@ -243,4 +243,3 @@ kms_set_enabled(struct kms_call *call, bool enabled)
 	else
 		reply_reset(call->req, 200);
 }
-

@@ -192,7 +192,7 @@ test_hkdf_longest(void)
 	CHECK_EQ(hkdf_sha512_expand(prk, "x", 1, part, 1), 0);
 	CHECK_EQ(part[0], okm[0]);
 	CHECK_EQ(sha256_hex(okm, sizeof(okm), digest), 0);
-	CHECK_STR(digest, 
+	CHECK_STR(digest,
 	    "bcc9334637da8add70ab9775ba7d289743079d8762485b4bbf63ca921a27a217");
 }
 
