@@ -10,6 +10,7 @@
 #include "fs/mailbox_priv.h"
 #include "store/lock.h"
 #include "store/log.h"
+#include "store/plain.h"
 
 /* ---- life ---- */
 
@@ -396,6 +397,12 @@ read_message(struct mailbox *m, const struct node *n, off_t off, size_t size,
 		ret->data.len = all.len - (size_t)off < size ?
 		    all.len - (size_t)off : size;
 	}
+	/* A program that reads a little at a time makes the kernel ask for a
+	 * little at a time; the message shall not be opened for each. */
+	if ((uint64_t)off + ret->data.len < all.len)
+		message_hold(ret->message);
+	else
+		message_done(ret->message);
 	return 0;
 }
 

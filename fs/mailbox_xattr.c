@@ -130,24 +130,3 @@ mailbox_getxattr(struct mailbox *m, int64_t ino, const char *name, char *buf,
 	}
 	return -ENODATA;
 }
-
-ssize_t
-mailbox_listxattr(struct mailbox *m, int64_t ino, char *buf, size_t max)
-{
-	char list[ATTRS * 32];
-	size_t len = 0;
-	struct node n;
-	int r = index_node(m->o.index, ino, &n);
-
-	if (r < 0)
-		return r;
-	if (n.kind != NODE_MESSAGE)
-		return 0;
-	for (enum attr a = 0; a < ATTRS; a++) {
-		size_t l = strlen(attr_name[a]) + 1;
-
-		memcpy(list + len, attr_name[a], l);
-		len += l;
-	}
-	return answer(list, len, buf, max);
-}

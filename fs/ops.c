@@ -560,15 +560,12 @@ op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	reply_xattr(req, n, buf, size);
 }
 
+/* There are some, but none that is listed: see mailbox_getxattr(). */
 static void
 op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	char buf[4096];
-	size_t max = size < sizeof(buf) ? size : sizeof(buf);
-	ssize_t n = mailbox_listxattr(begin(req, OPS_XATTR), (int64_t)ino, buf,
-	    max);
-
-	reply_xattr(req, n, buf, size);
+	begin(req, OPS_XATTR);
+	reply_xattr(req, 0, NULL, size);
 }
 
 static void

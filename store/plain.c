@@ -20,8 +20,11 @@ struct message {
 	unsigned refs;	     /* [lock] */
 	int64_t idle_since_s; /* [lock] */
 	struct message *prev, *next; /* [lock] held list, newest first */
-	bool is_held;		     /* [lock] in the list */
+	struct message *chain;	     /* [lock] of the same bucket */
+	bool is_held;		     /* [lock] in list and bucket */
 };
+
+#define BUCKETS 1024 /* a power of two */
 
 struct plain {
 	uint64_t limit; /* constant */
@@ -29,6 +32,7 @@ struct plain {
 	pthread_cond_t given; /* [lock] bytes came back */
 	uint64_t taken;	      /* [lock] bytes */
 	struct message *head, *tail; /* [lock] */
+	struct message *bucket[BUCKETS]; /* [lock] by id */
 	uint64_t held;		     /* [lock] messages in the list */
 };
 
@@ -55,14 +59,35 @@ plain_new(uint64_t limit, struct plain **ret)
 	return 0;
 }
 
+static struct message **
+bucket_of(struct plain *p, int64_t id)
+{
+	return &p->bucket[(uint64_t)id & (BUCKETS - 1)];
+}
+
+static struct message *
+find_locked(struct plain *p, int64_t id)
+{
+	struct message *m = *bucket_of(p, id);
+
+	while (m != NULL && m->id != id)
+		m = m->chain;
+	return m;
+}
+
 static void
 unlink_locked(struct plain *p, struct message *m)
 {
+	struct message **at = bucket_of(p, m->id);
+
 	if (!m->is_held)
 		return;
+	while (*at != m)
+		at = &(*at)->chain;
+	*at = m->chain;
 	*(m->prev ? &m->prev->next : &p->head) = m->next;
 	*(m->next ? &m->next->prev : &p->tail) = m->prev;
-	m->prev = m->next = NULL;
+	m->prev = m->next = m->chain = NULL;
 	m->is_held = false;
 	p->held--;
 }
@@ -70,10 +95,14 @@ unlink_locked(struct plain *p, struct message *m)
 static void
 push_locked(struct plain *p, struct message *m)
 {
+	struct message **at = bucket_of(p, m->id);
+
 	m->prev = NULL;
 	m->next = p->head;
 	*(p->head ? &p->head->prev : &p->tail) = m;
 	p->head = m;
+	m->chain = *at;
+	*at = m;
 	m->is_held = true;
 	p->held++;
 }
@@ -168,15 +197,15 @@ plain_give(struct plain *p, uint64_t bytes)
 struct message *
 plain_find(struct plain *p, int64_t id)
 {
+	struct message *m;
+
 	LOCK_SCOPE(&p->lock);
-	for (struct message *m = p->head; m != NULL; m = m->next)
-		if (m->id == id) {
-			m->refs++;
-			unlink_locked(p, m);
-			push_locked(p, m);
-			return m;
-		}
-	return NULL;
+	if ((m = find_locked(p, id)) == NULL)
+		return NULL;
+	m->refs++;
+	unlink_locked(p, m);
+	push_locked(p, m);
+	return m;
 }
 
 int
@@ -191,7 +220,7 @@ plain_message(struct plain *p, int64_t id, size_t len, struct message **ret)
 	m->id = id;
 	m->cap = m->len = len;
 	m->refs = 1;
-	m->is_mapped = len >= PLAIN_HOLD_MIN;
+	m->is_mapped = len >= PLAIN_MAP_MIN;
 	if (m->is_mapped) {
 		m->buf = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -228,11 +257,24 @@ message_data(const struct message *m)
 void
 plain_publish(struct message *m, size_t len)
 {
-	LOCK_SCOPE(&m->owner->lock);
 	m->len = len;
 	m->is_charged = true;
-	if (m->is_mapped)
+}
+
+void
+message_hold(struct message *m)
+{
+	LOCK_SCOPE(&m->owner->lock);
+	/* Another reader's copy of it may be held already. */
+	if (!m->is_held && find_locked(m->owner, m->id) == NULL)
 		push_locked(m->owner, m);
+}
+
+void
+message_done(struct message *m)
+{
+	LOCK_SCOPE(&m->owner->lock);
+	unlink_locked(m->owner, m);
 }
 
 void

@@ -2,17 +2,18 @@
  *
  * Plaintext (and the bodies on their way to it) is bounded over all threads: a
  * caller takes bytes before it fetches and waits while others hold too many.
- * A message is reference-counted; when its last user lets go, a small one (one
- * READ carried it) is wiped at once, a large one is held until it has been
- * idle for some seconds or its bytes are wanted. Held messages are in
- * undumpable memory, locked as far as RLIMIT_MEMLOCK allows. Threads: any. */
+ * A message is reference-counted and wiped when its last user lets go, unless
+ * that user says that more of it will be wanted (message_hold): then it is held
+ * until somebody has read its end, it has been idle for some seconds, or its
+ * bytes are wanted. Large messages are in undumpable memory, locked as far as
+ * RLIMIT_MEMLOCK allows. Threads: any. */
 #ifndef SESFS_STORE_PLAIN_H
 #define SESFS_STORE_PLAIN_H
 
 #include "crypto/base.h"
 
-#define PLAIN_HOLD_MIN (128 * 1024) /* bytes; smaller ones are not held */
-#define PLAIN_IDLE_S 3		    /* seconds a held message may be idle */
+#define PLAIN_MAP_MIN (128 * 1024) /* bytes; from here on a mapping, locked */
+#define PLAIN_IDLE_S 3		   /* seconds a held message may be idle */
 
 struct plain;
 struct message;
@@ -35,11 +36,14 @@ struct message *plain_find(struct plain *p, int64_t id);
 int plain_message(struct plain *p, int64_t id, size_t len,
     struct message **ret) MUST_CHECK;
 uint8_t *message_buf(struct message *m);
-/* Cut to the bytes that decryption made; let plain_find find it. The message
- * now owns the `len` of plain_message bytes of budget and gives them back when
- * it goes. */
+/* Cut to the bytes that decryption made. The message now owns the `len` of
+ * plain_message bytes of budget and gives them back when it goes. */
 void plain_publish(struct message *m, size_t len);
 void message_ref(struct message *m);
+/* More of it will be read soon: let plain_find find it. Only of a published
+ * one. message_done: its end has been read. */
+void message_hold(struct message *m);
+void message_done(struct message *m);
 
 void plain_wipe(struct plain *p, int64_t id); /* held, if any */
 void plain_wipe_all(struct plain *p);	      /* all that is held idle */

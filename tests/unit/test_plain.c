@@ -29,6 +29,15 @@ check_stats(struct plain *p, uint64_t bytes, uint64_t held)
 	CHECK_EQ(h, held);
 }
 
+static void
+hold(struct plain *p, int64_t id, size_t len)
+{
+	struct message *m = make(p, id, len);
+
+	message_hold(m);
+	message_unref(m);
+}
+
 struct taker {
 	struct plain *p;
 	uint64_t bytes;
@@ -60,14 +69,39 @@ main(void)
 	message_unref(m);
 	check_stats(p, 0, 0);
 
-	/* a big one is held, found, and leaves when its bytes are wanted */
-	message_unref(make(p, 2, BIG));
-	message_unref(make(p, 3, BIG));
-	check_stats(p, 2 * BIG, 2);
+	/* held, it is found, until its end has been read */
+	m = make(p, 1, 100);
+	message_hold(m);
+	message_hold(m);
+	message_unref(m);
+	check_stats(p, 100, 1);
+	m = plain_find(p, 1);
+	CHECK(m != NULL);
+	message_done(m);
+	check_stats(p, 100, 0);
+	message_unref(m);
+	check_stats(p, 0, 0);
+
+	/* two copies of one message: the first is held, both go */
+	m = make(p, 1, 100);
+	again = make(p, 1, 100);
+	message_hold(m);
+	message_hold(again);
+	message_unref(again);
+	check_stats(p, 100, 1);
+	message_unref(m);
+	plain_wipe_all(p);
+	check_stats(p, 0, 0);
+
+	/* a held one leaves when its bytes are wanted, but not in use */
+	hold(p, 2, BIG);
+	hold(p, 3, BIG);
+	hold(p, 2 + 1024, BIG); /* the same bucket */
+	check_stats(p, 3 * BIG, 3);
 	m = plain_find(p, 2);
 	CHECK(m != NULL);
 	CHECK_EQ(message_data(m).ptr[BIG - 1], 2);
-	plain_take(p, 2 * BIG); /* 3 must go, 2 is in use */
+	plain_take(p, 2 * BIG); /* the others must go */
 	CHECK(plain_find(p, 3) == NULL);
 	again = plain_find(p, 2);
 	CHECK(again == m);
@@ -86,6 +120,7 @@ main(void)
 
 	/* wiped while in use: the user keeps it, nobody finds it */
 	m = make(p, 4, BIG);
+	message_hold(m);
 	plain_wipe(p, 4);
 	CHECK(plain_find(p, 4) == NULL);
 	CHECK_EQ(message_data(m).ptr[0], 4);
