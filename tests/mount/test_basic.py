@@ -101,6 +101,25 @@ def test_requests(bench):
     equal(c.count("kms."), 1, "KMS calls after a remount")
 
 
+def test_small_reads(bench):
+    """However little a program reads at a time, a message is fetched once."""
+    bench.cloud.generate("mail", "inbound/", 6, seed=3, size=300000)
+    m = bench.mount("s3://mail/inbound", "--cache-size", "0")
+    m.sync()
+    c = bench.cloud
+    for path in m.mails():
+        c.reset_counters()
+        fd = os.open(path, os.O_RDONLY)
+        data = b""
+        while piece := os.read(fd, 1000):
+            data += piece
+        os.close(fd)
+        key = os.getxattr(path, "user.sesfs.key").decode()
+        equal(data, c.plain("mail", key), key)
+        equal(c.count("s3.get"), 1, "GETs")
+    equal(os.listxattr(path), [], "listed attributes")
+
+
 def test_rename_and_flags(bench):
     """new to cur, flags, free base names; all survive remount and kill."""
     m = filled(bench, 8)
