@@ -114,6 +114,7 @@ accept_bit(const struct envelope *e)
 struct opening {
 	struct object *o;
 	bool asked_kms;	     /* the key is as fresh as can be */
+	bool has_new_box;    /* o->key_sealed is not what the index has */
 	enum refusal why;
 	struct envelope *envelope; /* of the body being opened; NULL when a
 				    * held key made it needless */
@@ -142,6 +143,7 @@ get_key(struct source *s, struct opening *op, const struct blob *b,
     struct content_key *ret)
 {
 	bool is_first = op->o->state == OBJECT_PENDING;
+	const uint8_t *box;
 	int r;
 
 	if (is_first && (r = read_envelope(s, op, b)) < 0)
@@ -156,7 +158,11 @@ get_key(struct source *s, struct opening *op, const struct blob *b,
 		ret->suite = SUITE_PLAIN;
 		return 0;
 	}
-	return unwrap_fetch(s->unwrap, op->envelope, op->o, ret, &op->why);
+	box = op->o->key_sealed;
+	r = unwrap_fetch(s->unwrap, op->envelope, op->o, ret, &op->why);
+	if (op->o->key_sealed != box)
+		op->has_new_box = true;
+	return r;
 }
 
 /* Is the message as long as was promised: by the index once it is published,
@@ -327,13 +333,11 @@ open_object(struct source *s, int64_t id, struct message **ret)
 {
 	struct object o;
 	struct opening op = { .o = &o };
-	bool was_sealed;
 	int r;
 
 	*ret = NULL;
 	if ((r = index_object(s->o.index, id, &o)) < 0)
 		return r;
-	was_sealed = o.key_sealed != NULL;
 	if (!(s->o.policy.accept & (1u << o.format))) {
 		r = refused(&o, POLICY_REFUSED);
 		object_clear(&o);
@@ -347,7 +351,7 @@ open_object(struct source *s, int64_t id, struct message **ret)
 	}
 	plain_give(s->plain, r == 0 ? o.size : 2 * o.size);
 	r = explain(&o, r, op.why);
-	if (r == 0 && !was_sealed && o.key_sealed != NULL)
+	if (r == 0 && op.has_new_box)
 		keep_sealed(s, &o);
 	object_clear(&o);
 	return r;
