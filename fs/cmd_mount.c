@@ -27,6 +27,8 @@ struct served {
 	const struct config *c;
 	struct graph graph;
 	struct mount *mount;
+	_Atomic(struct mount *) live; /* for the signal thread, once mounted */
+	atomic_bool is_stopped;	      /* asked to stop before that */
 	struct control *control;
 	struct signals signals;
 	struct progress bar; /* of a first index in the foreground */
@@ -219,8 +221,11 @@ static void
 on_signal_stop(void *arg)
 {
 	struct served *s = arg;
+	struct mount *m;
 
-	mount_stop(s->mount);
+	atomic_store(&s->is_stopped, true);
+	if ((m = atomic_load(&s->live)) != NULL)
+		mount_stop(m);
 }
 
 static void
@@ -329,15 +334,17 @@ start(struct served *s)
 		s->graph.progress = on_progress;
 		s->graph.progress_arg = s;
 	}
+	if ((r = reach(s)) < 0)
+		return r;
+	signals_arm(&s->signals);
 	mo.mailbox = s->graph.mailbox;
-	if ((r = reach(s)) < 0 || (r = mount_new(&mo, &s->mount)) < 0 ||
+	if ((r = mount_new(&mo, &s->mount)) < 0 ||
 	    (r = control_start(&co, &s->control)) < 0)
 		return r;
-	s->signals.log = s->log;
-	if ((r = signals_start(&s->signals)) < 0 ||
-	    (r = sync_start(s->graph.sync)) < 0)
+	if ((r = sync_start(s->graph.sync)) < 0)
 		return log_err(r, "mount: %s", strerror(-r));
-	return 0;
+	atomic_store(&s->live, s->mount);
+	return atomic_load(&s->is_stopped) ? -EINTR : 0;
 }
 
 static void
@@ -349,8 +356,8 @@ stop(struct served *s)
 		http_stop(s->graph.http);
 	if (s->has_reach_thread)
 		pthread_join(s->reach_thread, NULL);
-	control_free(TAKE(s->control));
 	signals_end(&s->signals);
+	control_free(TAKE(s->control));
 	mount_free(TAKE(s->mount));
 	graph_close(&s->graph);
 	if (s->lock_fd >= 0)
@@ -367,6 +374,9 @@ serve(struct served *s)
 	if ((r = take_lock(s)) < 0 || (r = set_log(s)) < 0)
 		return r;
 	signals_block();
+	s->signals.log = s->log;
+	if ((r = signals_start(&s->signals)) < 0)
+		return log_err(r, "mount: %s", strerror(-r));
 	if ((r = start(s)) < 0)
 		return r;
 	if (s->ready_fd >= 0 && (r = log_open(s->log)) < 0)

@@ -47,7 +47,9 @@ print_sum(uint64_t listed, uint64_t done, uint64_t refused, uint64_t failed)
 static int
 run_here(const struct config *c)
 {
-	struct sigaction sa = { .sa_handler = on_interrupt };
+	/* The second one does not wait for what S3 is asked just now. */
+	struct sigaction sa = { .sa_handler = on_interrupt,
+		.sa_flags = SA_RESETHAND };
 	struct sync_status st;
 	struct progress bar;
 	struct graph g;

@@ -251,7 +251,8 @@ int
 cmd_verify(const struct config *c)
 {
 	struct verify v = { .c = c, .lock = PTHREAD_MUTEX_INITIALIZER };
-	const struct sigaction sa = { .sa_handler = on_interrupt };
+	const struct sigaction sa = { .sa_handler = on_interrupt,
+		.sa_flags = SA_RESETHAND };
 	int r, status;
 
 	if (graph_open(c, GRAPH_CLOUD | GRAPH_INDEX_RO | GRAPH_SOURCE |

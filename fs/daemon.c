@@ -57,7 +57,6 @@ daemon_begin(bool foreground, int *ret_fd, int *ret_status)
 		return 1;
 	}
 	close(p[0]);
-	setsid();
 	*ret_fd = p[1];
 	return 0;
 }
@@ -69,6 +68,7 @@ daemon_ready(int fd)
 
 	if (fd < 0)
 		return;
+	setsid();
 	if (chdir("/") < 0)
 		log_warn(0, "mount: chdir /: %s", strerror(errno));
 	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
@@ -124,6 +124,31 @@ toggle_debug(enum log_level usual)
 	log_set_level(is_on ? usual : LOG_LEVEL_DEBUG);
 }
 
+/* As if it had never been blocked. */
+static void
+die_of(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+}
+
+static void
+on_signal(struct signals *s, int sig, enum log_level usual)
+{
+	if (sig == SIGHUP)
+		reopen_log(s->log);
+	else if (sig == SIGUSR2)
+		toggle_debug(usual);
+	else if (atomic_load(&s->is_armed))
+		s->stop(s->arg);
+	else
+		die_of(sig);
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -137,13 +162,9 @@ thread_main(void *arg)
 
 		if (atomic_load(&s->is_ending))
 			break;
-		if (sig == SIGINT || sig == SIGTERM)
-			s->stop(s->arg);
-		else if (sig == SIGHUP)
-			reopen_log(s->log);
-		else if (sig == SIGUSR2)
-			toggle_debug(usual);
-		else if (s->tick != NULL)
+		if (sig > 0)
+			on_signal(s, sig, usual);
+		else if (atomic_load(&s->is_armed))
 			s->tick(s->arg);
 	}
 	return NULL;
@@ -154,10 +175,17 @@ signals_start(struct signals *s)
 {
 	int r;
 
+	atomic_init(&s->is_armed, false);
 	atomic_init(&s->is_ending, false);
 	r = pthread_create(&s->thread, NULL, thread_main, s);
 	s->has_thread = r == 0;
 	return -r;
+}
+
+void
+signals_arm(struct signals *s)
+{
+	atomic_store(&s->is_armed, true);
 }
 
 void

@@ -2,6 +2,8 @@
 ask of S3 and KMS."""
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 
@@ -351,6 +353,39 @@ def test_signals(bench):
     equal(m.process.wait(180), 0, "exit status")
     m.process = None
     equal(os.listdir(m.path), [], "unmounted")
+
+
+def test_interrupted_start(bench):
+    """A mount that waits for S3 ends at once when it is interrupted."""
+    bench.cloud.generate("mail", "in/", 1)
+    bench.cloud.set(s3_stall=100, stall_seconds=3600)
+    m = bench.mount(SOURCE, wait=False)
+    until("the index", lambda: os.path.exists(m.state + "/index.db"))
+    m.process.send_signal(signal.SIGINT)
+    equal(m.process.wait(180), -signal.SIGINT, "ended by the signal")
+    m.process = None
+    bench.cloud.set(s3_stall=0)
+
+
+def test_progress_bar(bench):
+    """On a terminal a bar that redraws itself, and a clean line after it."""
+    bench.cloud.generate("mail", "in/", 300)
+    bench.cloud.set(s3_latency_ms=30)
+    master, slave = pty.openpty()
+    p = subprocess.Popen([SESFS, "sync", "--jobs", "4", *common(bench),
+                          SOURCE], env=bench.env, stderr=slave,
+                         stdout=subprocess.DEVNULL)
+    os.close(slave)
+    seen = b""
+    try:
+        while chunk := os.read(master, 65536):
+            seen += chunk
+    except OSError:
+        pass  # the other side is closed
+    os.close(master)
+    equal(p.wait(180), 0, "exit status")
+    assert re.search(rb"\rfetching \[#+\.*\]  \d+/300  \d+/s", seen), seen
+    assert seen.endswith(b"\r\n"), seen[-80:]
 
 
 if __name__ == "__main__":
