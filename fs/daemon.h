@@ -10,9 +10,9 @@
 
 /* Before any thread starts. In the foreground nothing happens. Otherwise a
  * child goes on, and the parent waits until it says daemon_ready() or ends;
- * until then an interrupt from the terminal ends both. Returns 0 in the process that goes on, with what
- * daemon_ready() wants in *ret_fd; 1 in the parent with the exit status it
- * shall have; -errno. */
+ * until then an interrupt from the terminal ends both. Returns 0 in the
+ * process that goes on, with what daemon_ready() wants in *ret_fd; 1 in the
+ * parent with the exit status it shall have; -errno. */
 int daemon_begin(bool foreground, int *ret_fd, int *ret_status) MUST_CHECK;
 
 /* Let the parent go: a session of our own, the standard streams /dev/null. */

@@ -8,7 +8,9 @@
 #include "crypto/envelope.h"
 #include "store/log.h"
 
-#define ARN "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+#define ARN                                                                    \
+	"arn:aws:kms:us-east-1:123456789012:key/"                              \
+	"11111111-2222-3333-4444-555555555555"
 #define ARGS_MAX 16
 
 /* Reads a command line with blanks between its words ('~' is a blank within
@@ -45,6 +47,7 @@ static const struct {
 	{ "mount", "s3://b m --poll auto --cache-size 0 --key-ttl 10m" },
 	{ "mount", "s3://b m -o accept=kms-gcm:cbc" },
 	{ "mount", "s3://b m -o accept=kms-gcm\\,cbc" },
+	{ "mount", "s3://b m --accept +cbc,plain" },
 	{ "ls", "s3://b from=x size>1M --json --brief" },
 	{ "umount", "m -z" },
 	{ "verify", "s3://b --sample 5%" },
@@ -142,6 +145,11 @@ test_values(void)
 	CHECK_STR(c.kms_key.item[1], "alias/x");
 	CHECK_STR(c.inbox, "in");
 	CHECK_EQ(c.cache_size, 2 << 20);
+	config_free(&c);
+
+	/* '+' adds to the default */
+	CHECK_EQ(parse(&c, "mount", "s3://b m --accept +cbc", err), 0);
+	CHECK_EQ(c.accept, ACCEPT_DEFAULT | ACCEPT_CBC);
 	config_free(&c);
 }
 
