@@ -13,7 +13,7 @@
 
 struct by_name {
 	const char *name; /* a Maildir name */
-	size_t len;	  /* of its base, before ":2," or a client's additions */
+	size_t len;	  /* of its part before the sizes and ":2," */
 	int64_t id;
 };
 

@@ -8,15 +8,17 @@ cmd_status(const struct config *c)
 {
 	char dir[CMD_PATH_MAX];
 	json_t *doc;
+	const char *request = "{\"cmd\":\"status\"}";
 	int status;
 
+	if (c->all)
+		request = "{\"cmd\":\"status\",\"all\":true}";
 	if ((status = cmd_state_dir(c->mountpoint, dir)) != 0 ||
-	    (status = cmd_ask(dir, c->all ? "{\"cmd\":\"status\",\"all\":true}" :
-					    "{\"cmd\":\"status\"}",
-		 NULL, NULL, &doc)) != 0)
+	    (status = cmd_ask(dir, request, NULL, NULL, &doc)) != 0)
 		return status;
 	if (c->json) {
-		json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
+		json_dumpf(doc, stdout,
+		    JSON_INDENT(2) | JSON_REAL_PRECISION(8));
 		putchar('\n');
 	} else {
 		status_print(stdout, doc);

@@ -129,8 +129,11 @@ start_client(struct control *c, int fd)
 	r = c->clients < CONTROL_CLIENTS_MAX ? 0 : -EBUSY;
 	c->clients += r == 0;
 	pthread_mutex_unlock(&c->lock);
-	if (r == 0 && (r = -pthread_create(&thread, NULL, client_main, cl)) == 0)
-		return -pthread_detach(thread);
+	if (r == 0 &&
+	    (r = -pthread_create(&thread, NULL, client_main, cl)) == 0) {
+		pthread_detach(thread);
+		return 0;
+	}
 	if (r != -EBUSY) {
 		pthread_mutex_lock(&c->lock);
 		c->clients--;

@@ -2,9 +2,9 @@
  *
  * STATE-DIR/control, mode 0600, for the daemon's user and root. A client sends
  * one line of JSON and reads lines of JSON: any number of {"progress": ...},
- * then {"ok": true, "result": ...} or {"ok": false, "error": "..."}. One request
- * per connection; a thread accepts, and one more serves each client, at most
- * CONTROL_CLIENTS_MAX at once. A client that says nothing for
+ * then {"ok": true, "result": ...} or {"ok": false, "error": "..."}. There is
+ * one request per connection. One thread accepts, one more serves each client,
+ * at most CONTROL_CLIENTS_MAX at once. A client that says nothing for
  * CONTROL_TIMEOUT_MS is dropped. */
 #ifndef SESFS_FS_CONTROL_H
 #define SESFS_FS_CONTROL_H

@@ -70,7 +70,8 @@ location_parse(const char *text, struct location *ret, const char **ret_why)
 		return fault(ret_why, "a source is written s3://BUCKET/PREFIX");
 	bucket = text + 5;
 	len = strcspn(bucket, "/");
-	if (memchr(bucket, '@', len) != NULL || memchr(bucket, ':', len) != NULL)
+	if (memchr(bucket, '@', len) != NULL ||
+	    memchr(bucket, ':', len) != NULL)
 		return fault(ret_why, "credentials do not belong in a URL");
 	if ((why = bucket_fault(bucket, len)) != NULL)
 		return fault(ret_why, why);

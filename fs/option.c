@@ -169,7 +169,8 @@ set_percent(const struct option *o, const char *text, uint64_t *field,
 	char digits[8];
 	size_t len = strcspn(text, "%");
 
-	if (len >= sizeof(digits) || (text[len] != '\0' && text[len + 1] != '\0'))
+	if (len >= sizeof(digits) ||
+	    (text[len] != '\0' && text[len + 1] != '\0'))
 		len = sizeof(digits) - 1;
 	memcpy(digits, text, strnlen(text, len));
 	digits[strnlen(text, len)] = '\0';
