@@ -134,20 +134,32 @@ put_slot(struct files *f, struct slot *s)
 	pthread_cond_signal(&f->idle);
 }
 
-int
-files_create(struct files *f, int64_t ino)
+static int
+make(struct files *f, int64_t ino, int flags)
 {
 	char name[24];
 	int fd;
 
 	file_name(ino, name);
-	/* An inode is never used twice: what lies there is a leftover. */
 	fd = openat(f->dir, name,
-	    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
 	if (fd < 0)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+int
+files_create(struct files *f, int64_t ino)
+{
+	/* An inode is never used twice: what lies there is a leftover. */
+	return make(f, ino, O_TRUNC);
+}
+
+int
+files_restore(struct files *f, int64_t ino)
+{
+	return make(f, ino, 0);
 }
 
 int

@@ -24,6 +24,8 @@ void files_close(struct files *f);
 DEFINE_FREEP(struct files, files_close)
 
 int files_create(struct files *f, int64_t ino) MUST_CHECK;
+/* The same without emptying what is there. */
+int files_restore(struct files *f, int64_t ino) MUST_CHECK;
 int files_remove(struct files *f, int64_t ino) MUST_CHECK; /* absent: 0 */
 int files_stat(struct files *f, int64_t ino, struct files_attr *ret)
     MUST_CHECK;

@@ -27,6 +27,7 @@ test_bytes(struct files *f)
 	CHECK_EQ(files_read(f, 7, buf, sizeof(buf), 0), 8);
 	CHECK(memcmp(buf, "\0\0\0hello", 8) == 0);
 	CHECK_EQ(files_truncate(f, 7, 4), 0);
+	CHECK_EQ(files_restore(f, 7), 0);
 	CHECK_EQ(files_stat(f, 7, &a), 0);
 	CHECK_EQ(a.size, 4);
 	CHECK_EQ(files_utimens(f, 7, ts), 0);
@@ -41,6 +42,10 @@ test_bytes(struct files *f)
 	CHECK_EQ(files_stat(f, 7, &a), -ENOENT);
 	CHECK_EQ(files_read(f, 7, buf, 1, 0), -ENOENT);
 	CHECK_EQ(files_write(f, 8, "x", 1, 0), -ENOENT);
+	CHECK_EQ(files_restore(f, 8), 0);
+	CHECK_EQ(files_stat(f, 8, &a), 0);
+	CHECK_EQ(a.size, 0);
+	CHECK_EQ(files_remove(f, 8), 0);
 }
 
 /* More files than descriptors, from several threads. */
