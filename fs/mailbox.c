@@ -32,7 +32,7 @@ mailbox_new(const struct mailbox_opts *o, struct mailbox **ret)
 	*ret = NULL;
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return -ENOMEM;
-	pthread_mutex_init(&m->orphans.lock, NULL);
+	orphans_init(&m->orphans);
 	pthread_mutex_init(&m->folder_lock, NULL);
 	pthread_mutex_init(&m->inval_lock, NULL);
 	m->o = *o;
@@ -66,7 +66,7 @@ mailbox_free(struct mailbox *m)
 	free_const(m->o.prefix);
 	free_const(m->o.inbox);
 	free_const(m->o.junk);
-	pthread_mutex_destroy(&m->orphans.lock);
+	orphans_destroy(&m->orphans);
 	pthread_mutex_destroy(&m->folder_lock);
 	pthread_mutex_destroy(&m->inval_lock);
 	free(m);
@@ -82,12 +82,12 @@ mailbox_set_inval(struct mailbox *m, mailbox_inval_fn *fn, void *arg)
 
 /* Held across the callback so that none is under way once mailbox_set_inval
  * has returned; the callback only writes a notification that never waits. */
-void
+int
 mailbox_inval(struct mailbox *m, int64_t ino)
 {
 	LOCK_SCOPE(&m->inval_lock);
-	if (m->inval != NULL)
-		m->inval(m->inval_arg, ino);
+	/* Not mounted: nobody holds anything. */
+	return m->inval != NULL ? m->inval(m->inval_arg, ino) : -ENOENT;
 }
 
 int64_t
@@ -97,52 +97,6 @@ mailbox_now_ns(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
-
-/* ---- orphans ---- */
-
-static size_t
-orphan_hash(int64_t ino)
-{
-	return (size_t)((uint64_t)ino * 0x9e3779b97f4a7c15u >> 32) &
-	    (ORPHANS_MAX - 1);
-}
-
-void
-orphans_add(struct orphans *o, int64_t ino)
-{
-	LOCK_SCOPE(&o->lock);
-	if (o->n >= ORPHANS_MAX * 3 / 4)
-		return;
-	for (size_t i = orphan_hash(ino);; i = (i + 1) & (ORPHANS_MAX - 1)) {
-		if (o->ino[i] == ino)
-			return;
-		if (o->ino[i] <= 0) {
-			o->ino[i] = ino;
-			o->n++;
-			return;
-		}
-	}
-}
-
-bool
-orphans_take(struct orphans *o, int64_t ino)
-{
-	LOCK_SCOPE(&o->lock);
-	if (o->n == 0)
-		return false;
-	for (size_t i = orphan_hash(ino), probes = 0; probes < ORPHANS_MAX;
-	     i = (i + 1) & (ORPHANS_MAX - 1), probes++) {
-		if (o->ino[i] == 0)
-			return false;
-		if (o->ino[i] == ino) {
-			o->ino[i] = -1;
-			if (--o->n == 0)
-				memset(o->ino, 0, sizeof(o->ino));
-			return true;
-		}
-	}
-	return false;
 }
 
 /* ---- attributes ---- */
@@ -159,6 +113,11 @@ stat_file(struct mailbox *m, const struct node *n, struct stat *st)
 	struct files_attr a;
 	int r = files_stat(m->files, n->ino, &a);
 
+	/* The name outlived the bytes: a death between the two, or a loss of
+	 * power before fsync. An empty file can be used and removed. */
+	if (r == -ENOENT && n->nlink > 0 &&
+	    (r = files_restore(m->files, n->ino)) == 0)
+		r = files_stat(m->files, n->ino, &a);
 	if (r < 0)
 		return log_err(r == -ENOENT ? -EIO : r,
 		    "mailbox: stat files/%lld: %s", (long long)n->ino,

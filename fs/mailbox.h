@@ -19,8 +19,9 @@
 
 struct mailbox;
 
-/* Tell the kernel: what it knows of this inode's attributes is old. */
-typedef void mailbox_inval_fn(void *arg, int64_t ino);
+/* Tell the kernel: what it knows of this inode's attributes is old. -ENOENT
+ * when it knows nothing of it. */
+typedef int mailbox_inval_fn(void *arg, int64_t ino);
 
 struct mailbox_opts {
 	struct index *index;

@@ -12,29 +12,63 @@
 #define NAMES_MAX 16 /* names tried for one arrival */
 #define PARENTS_MAX 64 /* directories told of one removal */
 
-/* Directories that changed in one batch; a batch has few of them. */
-struct touched {
-	int64_t dir[256];
-	size_t n;
+/* What a batch did that the kernel is told once it is committed. */
+struct changes {
+	int64_t *dir; /* changed; room for all that a batch can touch */
+	size_t dirs;
+	int64_t *lost; /* inodes without a name any more; room as well */
+	size_t losts;
 };
 
-static void
-touch(struct mailbox *m, struct touched *t, int64_t dir)
+static int
+changes_begin(struct changes *c, size_t arrivals)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->dir[i] == dir)
+	/* Its own, its folder's, the root and those of one it replaces. */
+	c->dirs = c->losts = 0;
+	c->dir = calloc(arrivals * (PARENTS_MAX + 3) + 1, sizeof(*c->dir));
+	c->lost = calloc(arrivals + 1, sizeof(*c->lost));
+	return c->dir == NULL || c->lost == NULL ? -ENOMEM : 0;
+}
+
+static void
+changes_end(struct changes *c)
+{
+	free(c->dir);
+	free(c->lost);
+}
+
+static void
+touch(struct changes *c, int64_t dir)
+{
+	for (size_t i = 0; i < c->dirs; i++)
+		if (c->dir[i] == dir)
 			return;
-	if (t->n == NELEMS(t->dir)) {
-		for (size_t i = 0; i < t->n; i++)
-			mailbox_inval(m, t->dir[i]);
-		t->n = 0;
-	}
-	t->dir[t->n++] = dir;
+	c->dir[c->dirs++] = dir;
+}
+
+/* An inode lost its last name: it is dropped at FORGET, or now when the kernel
+ * does not hold it and hence never sends one. */
+static void
+let_go(struct mailbox *m, int64_t ino)
+{
+	orphans_add(&m->orphans, ino);
+	if (mailbox_inval(m, ino) == -ENOENT)
+		mailbox_forget(m, ino);
+}
+
+static void
+changes_tell(struct mailbox *m, const struct changes *c)
+{
+	for (size_t i = 0; i < c->losts; i++)
+		let_go(m, c->lost[i]);
+	for (size_t i = 0; i < c->dirs; i++)
+		(void)mailbox_inval(m, c->dir[i]);
 }
 
 /* A directory by name, made when it is missing. */
 static int
-subdir(struct mailbox *m, int64_t parent, const char *name, int64_t *ret)
+subdir(struct mailbox *m, int64_t parent, const char *name,
+    struct changes *c, int64_t *ret)
 {
 	/* Ours, so whoever the mount is said to belong to owns it. */
 	const struct node made = { .kind = NODE_DIR, .uid = UINT32_MAX,
@@ -42,9 +76,11 @@ subdir(struct mailbox *m, int64_t parent, const char *name, int64_t *ret)
 	struct node n;
 	int r = index_lookup(m->o.index, parent, name, &n);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		r = index_create(m->o.index, parent, name, &made,
 		    mailbox_now_ns(), &n);
+		touch(c, parent);
+	}
 	if (r == 0 && n.kind != NODE_DIR)
 		r = -ENOTDIR;
 	*ret = n.ino;
@@ -52,20 +88,21 @@ subdir(struct mailbox *m, int64_t parent, const char *name, int64_t *ret)
 }
 
 static int
-make_leaves(struct mailbox *m, int64_t folder, int64_t *ret_new)
+make_leaves(struct mailbox *m, int64_t folder, struct changes *c,
+    int64_t *ret_new)
 {
 	int64_t other;
 	int r;
 
-	if ((r = subdir(m, folder, "cur", &other)) < 0 ||
-	    (r = subdir(m, folder, "tmp", &other)) < 0)
+	if ((r = subdir(m, folder, "cur", c, &other)) < 0 ||
+	    (r = subdir(m, folder, "tmp", c, &other)) < 0)
 		return r;
-	return subdir(m, folder, "new", ret_new);
+	return subdir(m, folder, "new", c, ret_new);
 }
 
 /* Maildir++ wants a file of this name in every folder but the INBOX. */
 static int
-mark_folder(struct mailbox *m, int64_t folder)
+mark_folder(struct mailbox *m, int64_t folder, struct changes *c)
 {
 	struct stat st;
 	struct node n;
@@ -73,6 +110,7 @@ mark_folder(struct mailbox *m, int64_t folder)
 
 	if (r != -ENOENT || m->o.read_only)
 		return r == -ENOENT ? 0 : r;
+	touch(c, folder);
 	return mailbox_create(m, folder, "maildirfolder", 0666 & ~m->o.umask,
 	    m->o.uid, m->o.gid, &st);
 }
@@ -80,14 +118,16 @@ mark_folder(struct mailbox *m, int64_t folder)
 /* The root's directory for a key directory; the hash comes in when the plain
  * name belongs to another key directory. */
 static int
-make_folder(struct mailbox *m, const char *key_dir, int64_t *ret)
+make_folder(struct mailbox *m, const char *key_dir, struct changes *c,
+    int64_t *ret)
 {
 	char name[MAILDIR_FOLDER_MAX];
 	int r = 0;
 
 	for (int with_hash = 0; with_hash <= 1; with_hash++) {
 		maildir_folder(key_dir, with_hash, name);
-		if ((r = subdir(m, INDEX_ROOT_INO, name, ret)) == -ENOTDIR)
+		if ((r = subdir(m, INDEX_ROOT_INO, name, c, ret)) ==
+		    -ENOTDIR)
 			continue;
 		if (r < 0)
 			return r;
@@ -97,7 +137,6 @@ make_folder(struct mailbox *m, const char *key_dir, int64_t *ret)
 	}
 	if (r < 0)
 		return r;
-	mailbox_inval(m, INDEX_ROOT_INO);
 	return index_folder_set(m->o.index, key_dir, *ret);
 }
 
@@ -114,7 +153,8 @@ is_alive(struct mailbox *m, int64_t folder)
 }
 
 static int
-folder_new(struct mailbox *m, const char *key_dir, int64_t *ret_new)
+folder_new(struct mailbox *m, const char *key_dir, struct changes *c,
+    int64_t *ret_new)
 {
 	int64_t folder = INDEX_ROOT_INO;
 	int r = 0;
@@ -122,36 +162,45 @@ folder_new(struct mailbox *m, const char *key_dir, int64_t *ret_new)
 	if (key_dir[0] != '\0') {
 		r = index_folder_get(m->o.index, key_dir, &folder);
 		if (r == -ENOENT || (r == 0 && !is_alive(m, folder)))
-			r = make_folder(m, key_dir, &folder);
+			r = make_folder(m, key_dir, c, &folder);
 		if (r == 0)
-			r = mark_folder(m, folder);
+			r = mark_folder(m, folder, c);
 	}
-	return r < 0 ? r : make_leaves(m, folder, ret_new);
+	return r < 0 ? r : make_leaves(m, folder, c, ret_new);
 }
 
-/* The new/ directory for an arrival. */
+/* The new/ directory for an arrival. When a client's file lies where the folder
+ * (or its new/) should be, the INBOX takes it: there always is one. */
 static int
-place(struct mailbox *m, const struct arrival *a, int64_t *ret_new)
+place(struct mailbox *m, const struct arrival *a, struct changes *c,
+    int64_t *ret_new)
 {
 	const struct rfc822 *h = a->headers;
-	char *dir;
+	char *dir = NULL;
+	const char *to = m->o.junk;
 	int r;
 
-	if (m->o.junk != NULL && h != NULL &&
-	    (strcmp(h->value[RFC822_SPAM], "FAIL") == 0 ||
-		strcmp(h->value[RFC822_VIRUS], "FAIL") == 0))
-		return folder_new(m, m->o.junk, ret_new);
-	if ((dir = malloc(strlen(a->object->key) + 1)) == NULL)
-		return -ENOMEM;
-	maildir_key_dir(m->o.prefix, a->object->key, dir);
-	r = folder_new(m, strcmp(dir, m->o.inbox) == 0 ? "" : dir, ret_new);
+	if (to == NULL || h == NULL ||
+	    (strcmp(h->value[RFC822_SPAM], "FAIL") != 0 &&
+		strcmp(h->value[RFC822_VIRUS], "FAIL") != 0)) {
+		if ((dir = malloc(strlen(a->object->key) + 1)) == NULL)
+			return -ENOMEM;
+		maildir_key_dir(m->o.prefix, a->object->key, dir);
+		to = strcmp(dir, m->o.inbox) == 0 ? "" : dir;
+	}
+	r = folder_new(m, to, c, ret_new);
+	if (r == -ENOTDIR) {
+		log_warn(0, "mailbox: deliver %s: a file is in the way of its "
+		    "folder, using the INBOX", a->object->key);
+		r = folder_new(m, "", c, ret_new);
+	}
 	free(dir);
 	return r;
 }
 
 static int
 publish(struct mailbox *m, const struct arrival *a, int64_t now_ns,
-    struct touched *t)
+    struct changes *c)
 {
 	const struct object *o = a->object;
 	char name[MAILDIR_NAME_MAX], etag[sizeof(o->etag) + 16];
@@ -159,7 +208,7 @@ publish(struct mailbox *m, const struct arrival *a, int64_t now_ns,
 	size_t n = 0;
 	int r;
 
-	if ((r = place(m, a, &dir)) < 0)
+	if ((r = place(m, a, c, &dir)) < 0)
 		return r;
 	if (o->replaces_id != 0 &&
 	    (r = index_object_parents(m->o.index, o->replaces_id, old,
@@ -177,42 +226,66 @@ publish(struct mailbox *m, const struct arrival *a, int64_t now_ns,
 	}
 	if (r < 0)
 		return r;
-	touch(m, t, dir);
+	touch(c, dir);
 	/* The one it replaces lost its names, wherever a client took them. */
 	for (size_t i = 0; i < n; i++)
-		touch(m, t, old[i]);
-	if (replaced != 0) {
-		orphans_add(&m->orphans, replaced);
-		touch(m, t, replaced);
-	}
+		touch(c, old[i]);
+	if (replaced != 0)
+		c->lost[c->losts++] = replaced;
 	return 0;
+}
+
+/* Is this the trouble of one message, not of the state? */
+static bool
+is_of_one(int r)
+{
+	return r == -EEXIST || r == -ENOTDIR || r == -ENAMETOOLONG;
+}
+
+static int
+deliver(struct mailbox *m, const struct arrival *a, size_t n,
+    struct changes *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		/* A time for each: Borg reads all those files again that share
+		 * the latest ctime. */
+		r = publish(m, &a[i], mailbox_now_ns(), c);
+		if (r == -ENOENT) {
+			r = 0; /* replaced or removed since it was fetched */
+		} else if (r < 0) {
+			log_err(r, "mailbox: deliver %s: %s",
+			    a[i].object->key, strerror(-r));
+			if (is_of_one(r))
+				r = 0; /* stays pending, the next one goes on */
+		}
+	}
+	return r;
 }
 
 int
 mailbox_deliver(void *arg, struct arrival *a, size_t n)
 {
 	struct mailbox *m = arg;
-	struct touched t = { .n = 0 };
+	struct changes c;
 	int r;
 
 	LOCK_SCOPE(&m->folder_lock);
-	if ((r = index_batch_begin(m->o.index)) < 0)
-		return r;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		/* A time for each: Borg reads all those files again that share
-		 * the latest ctime. */
-		r = publish(m, &a[i], mailbox_now_ns(), &t);
-		if (r == -ENOENT)
-			r = 0; /* replaced or removed since it was fetched */
-		else if (r < 0)
-			log_err(r, "mailbox: deliver %s: %s",
-			    a[i].object->key, strerror(-r));
+	if ((r = changes_begin(&c, n)) == 0 &&
+	    (r = index_batch_begin(m->o.index)) == 0) {
+		int end;
+
+		r = deliver(m, a, n, &c);
+		/* What went well before a failure stays; the rest is still
+		 * pending. */
+		end = index_batch_end(m->o.index, true);
+		if (end == 0)
+			changes_tell(m, &c);
+		else if (r == 0)
+			r = end;
 	}
-	/* What went well before a failure stays; the rest is still pending. */
-	if (index_batch_end(m->o.index, true) < 0 && r == 0)
-		r = -EIO;
-	for (size_t i = 0; i < t.n; i++)
-		mailbox_inval(m, t.dir[i]);
+	changes_end(&c);
 	return r;
 }
 
@@ -228,12 +301,10 @@ mailbox_gone(void *arg, int64_t object_id)
 	    dir, PARENTS_MAX, &n);
 	if (r < 0)
 		return r;
-	if (ino != 0) {
-		orphans_add(&m->orphans, ino);
-		mailbox_inval(m, ino);
-	}
+	if (ino != 0)
+		let_go(m, ino);
 	for (size_t i = 0; i < n && i < PARENTS_MAX; i++)
-		mailbox_inval(m, dir[i]);
+		(void)mailbox_inval(m, dir[i]);
 	return 0;
 }
 

@@ -6,20 +6,7 @@
 
 #include "fs/files.h"
 #include "fs/mailbox.h"
-
-#define ORPHANS_MAX 4096 /* a power of two, slots of the table */
-
-/* Inodes without a name that the kernel may still hold: dropped at FORGET. An
- * open-addressed set; when it is full the oldest way out is the next start,
- * which drops every nameless node. */
-struct orphans {
-	pthread_mutex_t lock;
-	int64_t ino[ORPHANS_MAX]; /* [lock] 0 free, -1 deleted */
-	size_t n;		  /* [lock] */
-};
-
-void orphans_add(struct orphans *o, int64_t ino);
-bool orphans_take(struct orphans *o, int64_t ino); /* was it one? */
+#include "fs/orphans.h"
 
 struct mailbox {
 	struct mailbox_opts o; /* constant; strings copied */
@@ -33,8 +20,10 @@ struct mailbox {
 
 /* Nanoseconds since the epoch. */
 int64_t mailbox_now_ns(void);
-/* Tell the kernel that an inode's attributes changed behind its back. */
-void mailbox_inval(struct mailbox *m, int64_t ino);
+/* Tell the kernel that an inode's attributes changed behind its back, once the
+ * change is committed: what it asks for then it keeps. -ENOENT when it does not
+ * hold the inode. */
+int mailbox_inval(struct mailbox *m, int64_t ino);
 /* stat(2) of a node. */
 int mailbox_stat(struct mailbox *m, const struct node *n, struct stat *st)
     MUST_CHECK;

@@ -139,12 +139,13 @@ build_args(const struct mount_opts *o, struct fuse_args *args)
 
 /* Called by sync, never by a FUSE worker. Offset -1: attributes only, so that
  * the kernel waits for no lock and no page. */
-static void
+static int
 notify_inval(void *arg, int64_t ino)
 {
 	struct mount *m = arg;
 
-	fuse_lowlevel_notify_inval_inode(m->session, (fuse_ino_t)ino, -1, 0);
+	return fuse_lowlevel_notify_inval_inode(m->session, (fuse_ino_t)ino,
+	    -1, 0);
 }
 
 static int
