@@ -133,18 +133,41 @@ note_orphan(struct mailbox *m, const struct node *n)
 		orphans_add(&m->orphans, n->ino);
 }
 
-/* --delete=refuse keeps every message's last name. */
+/* --delete=refuse keeps every message's last name. [in a batch] */
 static int
 check_removal(struct mailbox *m, int64_t dir, const char *name)
 {
 	struct node n;
 	int r;
 
-	if (!m->o.refuse_delete)
-		return 0;
 	if ((r = index_lookup(m->o.index, dir, name, &n)) < 0)
 		return r == -ENOENT ? 0 : r;
 	return n.kind == NODE_MESSAGE && n.nlink <= 1 ? -EPERM : 0;
+}
+
+/* With --delete=refuse, what is checked and what is done about it are one
+ * transaction: of two names removed at once, one must stay. */
+static int
+guard_begin(struct mailbox *m, int64_t dir, const char *name)
+{
+	int r;
+
+	if (!m->o.refuse_delete)
+		return 0;
+	if ((r = index_batch_begin(m->o.index)) < 0)
+		return r;
+	if ((r = check_removal(m, dir, name)) < 0 &&
+	    index_batch_end(m->o.index, false) < 0)
+		log_debug(0, "mailbox: nothing was undone");
+	return r;
+}
+
+static int
+guard_end(struct mailbox *m, int r)
+{
+	int end = m->o.refuse_delete ? index_batch_end(m->o.index, r == 0) : 0;
+
+	return r < 0 ? r : end;
 }
 
 int
@@ -155,9 +178,10 @@ mailbox_unlink(struct mailbox *m, int64_t dir, const char *name)
 
 	if (m->o.read_only)
 		return -EROFS;
-	if ((r = check_removal(m, dir, name)) < 0)
+	if ((r = guard_begin(m, dir, name)) < 0)
 		return r;
-	r = index_unlink(m->o.index, dir, name, mailbox_now_ns(), &n);
+	r = guard_end(m,
+	    index_unlink(m->o.index, dir, name, mailbox_now_ns(), &n));
 	if (r == 0)
 		note_orphan(m, &n);
 	return r;
@@ -196,11 +220,10 @@ mailbox_rename(struct mailbox *m, int64_t dir, const char *name,
 		return r;
 	if ((r = check_place(m, new_dir, n.kind)) < 0)
 		return r;
-	if (!(flags & RENAME_NOREPLACE) &&
-	    (r = check_removal(m, new_dir, new_name)) < 0)
-		return r;
-	r = index_rename(m->o.index, dir, name, new_dir, new_name, flags,
-	    mailbox_now_ns(), &n, &replaced);
+	if ((r = guard_begin(m, new_dir, new_name)) < 0)
+		return r == -EPERM && flags & RENAME_NOREPLACE ? -EEXIST : r;
+	r = guard_end(m, index_rename(m->o.index, dir, name, new_dir, new_name,
+	    flags, mailbox_now_ns(), &n, &replaced));
 	if (r == 0 && replaced.ino != 0) {
 		if (replaced.kind == NODE_DIR)
 			orphans_add(&m->orphans, replaced.ino);

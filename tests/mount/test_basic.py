@@ -1,13 +1,16 @@
 """The tree of a mounted bucket: names, bytes, attributes, changes."""
 import base64
+import contextlib
 import errno
 import fcntl
 import json
 import mmap
 import os
 import re
+import sqlite3
 import stat
 import subprocess
+import threading
 import time
 
 from harness import (VECTORS, equal, is_mounted, main, raises, read, renameat2, sha256,
@@ -463,6 +466,117 @@ def test_delete_refuse(bench):
     m = filled(bench, 2, "--delete", "refuse")
     raises(errno.EPERM, os.unlink, m.mails()[0])
     equal(len(m.mails()), 2, "still there")
+    victim = m.mails()[1]
+    raises(errno.EPERM, os.rename, m.mails()[0], victim)
+    # Of two names removed at once, one stays.
+    for i in range(20):
+        names = [victim, f"{m.path}/cur/copy{i}"]
+        os.link(*names)
+        gate = threading.Barrier(2)
+
+        def remove(name):
+            gate.wait()
+            try:
+                os.unlink(name)
+            except PermissionError:
+                pass
+
+        both = [threading.Thread(target=remove, args=(n,)) for n in names]
+        for t in both:
+            t.start()
+        for t in both:
+            t.join()
+        left = [n for n in names if os.path.exists(n)]
+        equal(len(left), 1, "names left")
+        victim = left[0]
+
+
+def nameless(m):
+    """How many inodes without a name the index has."""
+    with contextlib.closing(sqlite3.connect(
+            f"file:{m.state}/index.db?mode=ro", uri=True)) as db:
+        return db.execute("SELECT count(*) FROM node WHERE nlink = 0"
+                          ).fetchone()[0]
+
+
+def test_nothing_lingers(bench):
+    """What has no name goes, whether or not the kernel ever held it."""
+    m = filled(bench, 10)
+    keys = sorted(o["key"] for o in bench.cloud.manifest("mail"))
+    for key in keys[:5]:
+        bench.cloud.delete("mail", key)
+    m.sync()  # nobody has looked at any of them
+    equal(nameless(m), 0, "inodes of what was never looked at")
+    equal(len(m.mails()), 5, "messages")
+    for p in m.mails():
+        read(p)
+    bench.cloud.delete("mail", keys[5])
+    m.sync()
+    for i in range(10):
+        with open(m.path + "/list.lock", "w") as f:
+            f.write(str(i))
+        os.rename(m.path + "/list.lock", m.path + "/list")
+    until("the replaced files to go",
+          lambda: len(os.listdir(m.state + "/files")) == 1)
+
+
+def test_lost_bytes(bench):
+    """A name whose bytes a death took is an empty file, not an error."""
+    m = filled(bench, 1)
+    path = m.path + "/dovecot-uidlist.lock"
+    with open(path, "w") as f:
+        f.write("x")
+    ino = os.stat(path).st_ino
+    m.kill()
+    m.detach()
+    os.unlink(f"{m.state}/files/{ino}")
+    m.start()
+    equal(os.stat(path).st_size, 0, "bytes")
+    with open(path, "a") as f:
+        f.write("again")
+    equal(read(path), b"again", "what was written")
+    os.unlink(path)
+    raises(errno.ENOENT, os.stat, path)
+
+
+def test_file_in_the_way(bench):
+    """A client's file where a folder's new/ was costs no mail."""
+    c = bench.cloud
+    c.generate("mail", "inbound/Sales/", 1, seed=1)
+    m = bench.mount("s3://mail/inbound")
+    m.sync()
+    os.unlink(m.mails("Sales")[0])
+    os.rmdir(m.folder("Sales") + "/new")
+    with open(m.folder("Sales") + "/new", "w"):
+        pass
+    c.generate("mail", "inbound/Sales/", 2, seed=2)
+    c.generate("mail", "inbound/", 3, seed=3)
+    m.sync()
+    equal(len(m.mails()), 5, "messages in the INBOX")
+
+
+def test_folder_times(bench):
+    """Whoever looks at the root while folders are made sees the last."""
+    m = filled(bench, 1)
+    before = os.stat(m.path)
+    done = threading.Event()
+
+    def watch():
+        while not done.is_set():
+            os.stat(m.path)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for i in range(40):
+            bench.cloud.generate("mail", f"inbound/f{i}/", 1, seed=i + 10)
+        m.sync()
+    finally:
+        done.set()
+        watcher.join()
+    after = os.stat(m.path)
+    equal(after.st_nlink, before.st_nlink + 40, "links of the root")
+    assert after.st_mtime_ns > before.st_mtime_ns
 
 
 def test_second_daemon_and_stale_mount(bench):
