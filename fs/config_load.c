@@ -272,6 +272,19 @@ load_file(struct config *c, const char *section, char *err)
 
 /* ---- source and mountpoint ---- */
 
+/* Mounts are known to the system by a name without symbolic links. What cannot
+ * be resolved stays: mounting says what is wrong with it. */
+static void
+resolve_mountpoint(struct config *c)
+{
+	char *real = realpath(c->mountpoint, NULL);
+
+	if (real == NULL)
+		return;
+	free(c->mountpoint);
+	c->mountpoint = real;
+}
+
 static int
 set_mountpoint(struct config *c, const char *text, char *err)
 {
@@ -286,6 +299,7 @@ set_mountpoint(struct config *c, const char *text, char *err)
 	for (len = strlen(c->mountpoint); len > 1 &&
 	     c->mountpoint[len - 1] == '/'; len--)
 		c->mountpoint[len - 1] = '\0';
+	resolve_mountpoint(c);
 	return 0;
 }
 
@@ -324,6 +338,7 @@ settle_mountpoint(struct config *c, char *err)
 	if (c->mountpoint[0] != '/')
 		return bad(err, "mountpoint: \"%.200s\" is not an absolute "
 		    "path", c->mountpoint);
+	resolve_mountpoint(c);
 	return 0;
 }
 
@@ -338,8 +353,10 @@ settle_mounted(struct config *c, char *err)
 		r = load_file(c, name, err);
 		if (r < 0 && r != -ENOENT)
 			return r;
-		if (r == 0 && c->mountpoint != NULL)
+		if (r == 0 && c->mountpoint != NULL) {
+			resolve_mountpoint(c);
 			return 0;
+		}
 	}
 	free(TAKE(c->mountpoint));
 	return set_mountpoint(c, name, err);

@@ -599,6 +599,21 @@ def test_second_daemon_and_stale_mount(bench):
     equal(len(m.mails()), 3, "after a stale mount")
 
 
+def test_symbolic_link(bench):
+    """A mountpoint named through a symbolic link."""
+    bench.cloud.generate("mail", "inbound/", 2, seed=1)
+    os.mkdir(bench.work + "/real")
+    os.symlink("real", bench.work + "/link")
+    m = bench.mount("s3://mail/inbound", name="link/mnt", wait=False)
+    until("the mount", lambda: is_mounted(bench.work + "/real/mnt"))
+    m.sync()
+    equal(len(m.mails()), 2, "messages")
+    equal(m.status()["mountpoint"], bench.work + "/real/mnt", "mountpoint")
+    bench.sesfs("umount", m.path)
+    equal(m.process.wait(), 0, "exit status")
+    m.process = None
+
+
 def test_background(bench):
     """Without -f the command returns when the tree is served."""
     bench.cloud.generate("mail", "inbound/", 5, seed=3)
