@@ -31,6 +31,8 @@ struct plain {
 	pthread_mutex_t lock;
 	pthread_cond_t given; /* [lock] bytes came back */
 	uint64_t taken;	      /* [lock] bytes */
+	uint64_t tickets;     /* [lock] handed out to who asks */
+	uint64_t turn;	      /* [lock] the ticket to be served next */
 	struct message *head, *tail; /* [lock] */
 	struct message *bucket[BUCKETS]; /* [lock] by id */
 	uint64_t held;		     /* [lock] messages in the list */
@@ -164,26 +166,43 @@ plain_free(struct plain *p)
 	free(p);
 }
 
+/* Wait until it is this ticket's turn and its bytes are there, or an idle
+ * message can make room for them: that is returned, to be destroyed without the
+ * lock. [lock] */
+static struct message *
+wait_locked(struct plain *p, uint64_t ticket, uint64_t bytes)
+{
+	struct message *m;
+
+	for (;;) {
+		if (p->turn == ticket) {
+			if (p->taken == 0 || p->taken + bytes <= p->limit)
+				return NULL;
+			if ((m = pop_idle_locked(p, INT64_MAX)) != NULL)
+				return m;
+		}
+		pthread_cond_wait(&p->given, &p->lock);
+	}
+}
+
 void
 plain_take(struct plain *p, uint64_t bytes)
 {
-	for (;;) {
-		struct message *m = NULL;
+	struct message *m;
+	uint64_t ticket;
 
-		pthread_mutex_lock(&p->lock);
-		for (;;) {
-			if (p->taken == 0 || p->taken + bytes <= p->limit) {
-				p->taken += bytes;
-				pthread_mutex_unlock(&p->lock);
-				return;
-			}
-			if ((m = pop_idle_locked(p, INT64_MAX)) != NULL)
-				break;
-			pthread_cond_wait(&p->given, &p->lock);
-		}
+	pthread_mutex_lock(&p->lock);
+	ticket = p->tickets++;
+	while ((m = wait_locked(p, ticket, bytes)) != NULL) {
 		pthread_mutex_unlock(&p->lock);
 		message_destroy(m);
+		pthread_mutex_lock(&p->lock);
 	}
+	p->taken += bytes;
+	p->turn++;
+	if (p->turn != p->tickets)
+		pthread_cond_broadcast(&p->given);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void
@@ -332,4 +351,11 @@ plain_get_stats(struct plain *p, uint64_t *ret_bytes, uint64_t *ret_held)
 	LOCK_SCOPE(&p->lock);
 	*ret_bytes = p->taken;
 	*ret_held = p->held;
+}
+
+uint64_t
+plain_waiting(struct plain *p)
+{
+	LOCK_SCOPE(&p->lock);
+	return p->tickets - p->turn;
 }

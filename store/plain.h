@@ -22,8 +22,10 @@ int plain_new(uint64_t limit, struct plain **ret) MUST_CHECK;
 void plain_free(struct plain *p); /* no message may be in use */
 DEFINE_FREEP(struct plain, plain_free)
 
-/* Take `bytes` of the budget, waiting while others hold it. More than the
- * whole budget is granted when nobody else holds any. */
+/* Take `bytes` of the budget, waiting while others hold it. Granted in the
+ * order of asking: small ones would starve a large one for as long as they
+ * keep coming. More than the whole budget is granted when nobody else holds
+ * any. Who holds some must not ask for more. */
 void plain_take(struct plain *p, uint64_t bytes);
 void plain_give(struct plain *p, uint64_t bytes);
 
@@ -49,5 +51,6 @@ void plain_wipe(struct plain *p, int64_t id); /* held, if any */
 void plain_wipe_all(struct plain *p);	      /* all that is held idle */
 void plain_expire(struct plain *p, int64_t now_s);
 void plain_get_stats(struct plain *p, uint64_t *ret_bytes, uint64_t *ret_held);
+uint64_t plain_waiting(struct plain *p); /* how many wait for bytes */
 
 #endif

@@ -1,6 +1,8 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "store/plain.h"
 #include "store/source.h"
@@ -41,6 +43,7 @@ hold(struct plain *p, int64_t id, size_t len)
 struct taker {
 	struct plain *p;
 	uint64_t bytes;
+	atomic_bool has;
 };
 
 static void *
@@ -49,7 +52,38 @@ take(void *arg)
 	struct taker *t = arg;
 
 	plain_take(t->p, t->bytes);
+	atomic_store(&t->has, true);
 	return NULL;
+}
+
+static void
+start(struct taker *t, pthread_t *thread, uint64_t nth)
+{
+	CHECK_EQ(pthread_create(thread, NULL, take, t), 0);
+	while (plain_waiting(t->p) < nth && !atomic_load(&t->has))
+		sched_yield();
+}
+
+/* A large one that waits is not overtaken by a small one that would fit. */
+static void
+test_order(struct plain *p)
+{
+	struct taker large = { .p = p, .bytes = 3 * BIG };
+	struct taker small = { .p = p, .bytes = 1 };
+	pthread_t a, b;
+
+	plain_take(p, BIG);
+	start(&large, &a, 1);
+	start(&small, &b, 2);
+	CHECK(!atomic_load(&large.has));
+	CHECK(!atomic_load(&small.has));
+	plain_give(p, BIG);
+	pthread_join(a, NULL);
+	CHECK(!atomic_load(&small.has));
+	plain_give(p, 3 * BIG);
+	pthread_join(b, NULL);
+	plain_give(p, 1);
+	check_stats(p, 0, 0);
 }
 
 int
@@ -57,7 +91,7 @@ main(void)
 {
 	struct plain *p;
 	struct message *m, *again;
-	struct taker t;
+	struct taker t = { .p = NULL };
 	pthread_t thread;
 
 	CHECK_EQ(plain_new(3 * BIG, &p), 0);
@@ -130,12 +164,14 @@ main(void)
 	/* a taker waits for what another holds; more than the whole budget is
 	 * granted to one alone */
 	plain_take(p, 2 * BIG);
-	t = (struct taker){ p, 100 * BIG };
+	t.p = p;
+	t.bytes = 100 * BIG;
 	CHECK_EQ(pthread_create(&thread, NULL, take, &t), 0);
 	plain_give(p, 2 * BIG);
 	pthread_join(thread, NULL);
 	check_stats(p, 100 * BIG, 0);
 	plain_give(p, 100 * BIG);
+	test_order(p);
 	plain_free(p);
 	return check_done();
 }
