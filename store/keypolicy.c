@@ -50,6 +50,20 @@ keypolicy_free(struct keypolicy *p)
 	free(p);
 }
 
+/* How likely a configured key is the labelled one: 0 it is, 1 its alias may be,
+ * 2 it is not. */
+static int
+rank(const char *key, const char *hint)
+{
+	if (hint == NULL)
+		return 0;
+	if (strcmp(key, hint) == 0)
+		return 0;
+	if (!kms_arn_matches(key, hint))
+		return 2;
+	return strstr(key, "alias/") != NULL ? 1 : 0;
+}
+
 size_t
 keypolicy_candidates(const struct keypolicy *p, const char *hint,
     const char **ret, size_t max)
@@ -62,12 +76,10 @@ keypolicy_candidates(const struct keypolicy *p, const char *hint,
 	}
 	/* The label only says whom to ask first; every configured key may be
 	 * asked, none that is not configured. */
-	for (size_t i = 0; hint != NULL && i < p->key_len && n < max; i++)
-		if (strcmp(p->key[i], hint) == 0)
-			ret[n++] = p->key[i];
-	for (size_t i = 0; i < p->key_len && n < max; i++)
-		if (hint == NULL || strcmp(p->key[i], hint) != 0)
-			ret[n++] = p->key[i];
+	for (int r = 0; r <= 2; r++)
+		for (size_t i = 0; i < p->key_len && n < max; i++)
+			if (rank(p->key[i], hint) == r)
+				ret[n++] = p->key[i];
 	return n;
 }
 

@@ -135,7 +135,22 @@ unwrap_held(struct unwrap *u, const struct object *o, struct content_key *ret)
 	return 0;
 }
 
-/* Ask KMS, one allowed key after another while it says "not mine". */
+/* What says most of an object that no key opened. KMS in another region than
+ * the blob's key answers InvalidCiphertext, so that may mean "not mine"; a key
+ * that is denied may be the one. */
+static enum refusal
+weightier(enum refusal a, enum refusal b)
+{
+	static const enum refusal order[] = { KMS_ACCESS, KMS_REJECTED };
+
+	for (size_t i = 0; i < NELEMS(order); i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return KMS_WRONG_KEY;
+}
+
+/* Ask KMS, one allowed key after another: one that was disabled or taken from
+ * us says nothing about the next. */
 static int
 decrypt(struct unwrap *u, const struct envelope *e, uint8_t *dek,
     size_t *dek_len, char arn[KMS_ARN_MAX], enum refusal *ret_why)
@@ -150,12 +165,9 @@ decrypt(struct unwrap *u, const struct envelope *e, uint8_t *dek,
 		r = kms_decrypt(u->o.kms, try[i], NULL,
 		    (struct slice){ e->edk, e->edk_len }, e->context,
 		    e->context_len, dek, dek_len, arn, ret_why);
-		if (r != -ENOKEY || *ret_why == KMS_ACCESS)
+		if (r != -ENOKEY)
 			return r;
-		/* KMS in another region than the blob's key answers
-		 * InvalidCiphertext, so that too may mean "not mine". */
-		if (*ret_why == KMS_REJECTED)
-			why = KMS_REJECTED;
+		why = weightier(why, *ret_why);
 	}
 	*ret_why = why;
 	return r;

@@ -13,8 +13,8 @@ import subprocess
 import threading
 import time
 
-from harness import (VECTORS, equal, is_mounted, main, raises, read, renameat2, sha256,
-                     until, wipe_page_cache)
+from harness import (KEY, VECTORS, equal, is_mounted, main, raises, read,
+                     renameat2, sha256, until, wipe_page_cache)
 
 NAME = re.compile(r"^\d+\.[0-9a-f]{32}\.sesfs,S=(\d+)(,W=\d+)?$")
 
@@ -447,6 +447,19 @@ def test_errors(bench):
     raises(errno.EACCES, read, p)
     c.set(allow="s3:GetObject")
     until("KMS to be asked again", lambda: can_read(p))
+
+
+def test_several_keys(bench):
+    """A key that is denied does not stand before the one that opens."""
+    bench.cloud.generate("mail", "inbound/", 3, seed=1)
+    head, own = KEY.split("/")
+    bench.sesfs("sync", "--state-dir", bench.work + "/state", "--seal-key",
+                "none", "--kms-key", "alias/of-the-past", "--kms-key",
+                head + "/00000000-0000-0000-0000-000000000000", "--kms-key",
+                "alias/none", "--kms-key", own, "s3://mail/inbound")
+    refused = bench.sesfs("ls", "--refused", "--state-dir",
+                          bench.work + "/state", "s3://mail/inbound")
+    assert "inbound/" not in refused, refused
 
 
 def test_read_only(bench):

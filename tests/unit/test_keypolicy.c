@@ -23,6 +23,7 @@ int
 main(void)
 {
 	const char *keys[] = { KEY_A, KEY_B }, *try[4];
+	const char *names[] = { KEY_A, "alias/c", "bbbb" };
 	struct keypolicy *p;
 
 	CHECK_EQ(keypolicy_new(keys, 2, account, NULL, &p), 0);
@@ -38,6 +39,14 @@ main(void)
 	CHECK_EQ(keypolicy_allows(p, KEY_B), 1);
 	CHECK_EQ(keypolicy_allows(p, FOREIGN), 0);
 	CHECK_EQ(asked, 0);
+	keypolicy_free(p);
+
+	/* a key named by its id, or by an alias that may be its */
+	CHECK_EQ(keypolicy_new(names, 3, account, NULL, &p), 0);
+	CHECK_EQ(keypolicy_candidates(p, KEY_B, try, 4), 3);
+	CHECK_STR(try[0], "bbbb");
+	CHECK_STR(try[1], "alias/c");
+	CHECK_STR(try[2], KEY_A);
 	keypolicy_free(p);
 
 	CHECK_EQ(keypolicy_new(NULL, 0, account, NULL, &p), 0);
