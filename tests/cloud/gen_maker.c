@@ -192,6 +192,18 @@ find_format(const char *name)
 	return -EINVAL;
 }
 
+/* A key named by ARN is in the ARN's region, any other in the generator's. */
+static int
+find_key(struct kms *kms, const struct gen_opts *opts,
+    char ret_arn[KMS_ARN_MAX])
+{
+	char region[64] = "";
+
+	if (sscanf(opts->key, "arn:%*[^:]:kms:%63[^:]:", region) != 1)
+		snprintf(region, sizeof region, "%s", opts->region);
+	return kms_resolve(kms, region, opts->key, ret_arn);
+}
+
 int
 gen_new(struct kms *kms, const struct gen_opts *opts, char why[128],
     struct gen **ret)
@@ -208,7 +220,7 @@ gen_new(struct kms *kms, const struct gen_opts *opts, char why[128],
 	g = xcalloc(1, sizeof *g);
 	g->maker = (struct maker){ 1, make_meta, make_body, make_plain,
 		make_free };
-	if (kms_resolve(kms, opts->region, opts->key, g->arn) < 0) {
+	if (find_key(kms, opts, g->arn) < 0) {
 		snprintf(why, 128, "key: no such key: %.80s", opts->key);
 		free(g);
 		return -EINVAL;
