@@ -7,14 +7,16 @@ import json
 import mmap
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
 import threading
 import time
 
-from harness import (KEY, VECTORS, equal, is_mounted, main, raises, read,
-                     renameat2, sha256, until, wipe_page_cache)
+from harness import (KEY, SESFS, VECTORS, equal, is_mounted, main, need,
+                     raises, read, renameat2, sha256, Skip, until,
+                     wipe_page_cache)
 
 NAME = re.compile(r"^\d+\.[0-9a-f]{32}\.sesfs,S=(\d+)(,W=\d+)?$")
 
@@ -641,6 +643,47 @@ def test_background(bench):
     finally:
         bench.sesfs("umount", path)
     assert not is_mounted(path)
+
+
+ORDINARY = """
+set -eu
+mount --bind "$NODE" /dev/fuse
+as() { setpriv --reuid="$ID" --regid="$ID" --clear-groups "$@"; }
+as ./sesfs mount $STATE s3://mail/inbound "$PWD/mnt"
+as ./sesfs sync $STATE s3://mail/inbound >/dev/null 2>&1
+as ls mnt/new | wc -l
+first=$(as ls mnt/new | head -n 1)
+as stat -c '%u %g %a' "mnt/new/$first"
+as cat "mnt/new/$first" | wc -c
+as mv "mnt/new/$first" "mnt/cur/$first:2,S"
+as ls mnt/cur | wc -l
+ls mnt 2>/dev/null || echo "root is kept out"
+as ./sesfs umount "$PWD/mnt"
+! mountpoint -q mnt
+"""
+
+
+def test_ordinary_user(bench):
+    """Mounted without privileges: private to its user, by fusermount3."""
+    if os.getuid() != 0:
+        raise Skip("needs root to become another user")
+    need("setpriv", "unshare", "fusermount3")
+    bench.cloud.generate("mail", "inbound/", 4, seed=8, size=5000)
+    home, node = bench.work + "/home", bench.work + "/fuse"
+    for d in (home, home + "/mnt"):
+        os.mkdir(d)
+        os.chown(d, 65534, 65534)
+    shutil.copy(SESFS, home + "/sesfs")
+    # Where /dev/fuse is for root alone, a node of our own stands in for it.
+    os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 229))
+    os.chmod(node, 0o666)
+    env = dict(bench.env, HOME=home, NODE=node, ID="65534",
+               STATE=" ".join(bench.common(home + "/state")))
+    p = subprocess.run(["unshare", "-m", "sh", "-c", ORDINARY], env=env,
+                       cwd=home, capture_output=True, text=True, check=False)
+    equal((p.stdout.split("\n"), p.returncode),
+          (["4", "65534 65534 600", "5000", "1", "root is kept out", ""], 0),
+          p.stderr)
 
 
 def test_lazy_unmount(bench):
