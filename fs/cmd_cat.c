@@ -98,6 +98,7 @@ print_message(struct graph *g, const struct object *o)
 		return cmd_fail(1, "it is gone from the bucket");
 	if (r < 0)
 		return cmd_fail(1, "%s", graph_error(r));
+	message_served(m, message_data(m).len);
 	if ((r = write_all(message_data(m))) < 0)
 		return cmd_fail(1, "write: %s", strerror(-r));
 	return 0;

@@ -102,6 +102,7 @@ verify_object(struct verify *v, const struct object *o, bool *ret_unknown)
 	*ret_unknown = false;
 	switch (r) {
 	case 0:
+		message_served(m, message_data(m).len);
 		return compare(v, o, message_data(m));
 	case -EBADMSG:
 		return "refused, or another one than was indexed";

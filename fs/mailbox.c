@@ -358,10 +358,7 @@ read_message(struct mailbox *m, const struct node *n, off_t off, size_t size,
 	}
 	/* A program that reads a little at a time makes the kernel ask for a
 	 * little at a time; the message shall not be opened for each. */
-	if ((uint64_t)off + ret->data.len < all.len)
-		message_hold(ret->message);
-	else
-		message_done(ret->message);
+	message_served(ret->message, ret->data.len);
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct message {
 	bool is_mapped;	     /* constant */
 	bool is_charged;     /* constant after plain_publish: owns its budget */
 	unsigned refs;	     /* [lock] */
+	size_t served;	     /* [lock] bytes given to readers */
 	int64_t idle_since_s; /* [lock] */
 	struct message *prev, *next; /* [lock] held list, newest first */
 	struct message *chain;	     /* [lock] of the same bucket */
@@ -276,24 +277,21 @@ message_data(const struct message *m)
 void
 plain_publish(struct message *m, size_t len)
 {
+	LOCK_SCOPE(&m->owner->lock);
 	m->len = len;
 	m->is_charged = true;
-}
-
-void
-message_hold(struct message *m)
-{
-	LOCK_SCOPE(&m->owner->lock);
 	/* Another reader's copy of it may be held already. */
-	if (!m->is_held && find_locked(m->owner, m->id) == NULL)
+	if (len > 0 && find_locked(m->owner, m->id) == NULL)
 		push_locked(m->owner, m);
 }
 
 void
-message_done(struct message *m)
+message_served(struct message *m, size_t n)
 {
 	LOCK_SCOPE(&m->owner->lock);
-	unlink_locked(m->owner, m);
+	m->served += n;
+	if (m->served >= m->len)
+		unlink_locked(m->owner, m);
 }
 
 void

@@ -3,9 +3,8 @@
  * Plaintext (and the bodies on their way to it) is bounded over all threads: a
  * caller takes bytes before it fetches and waits while others hold too many.
  * A message is reference-counted and wiped when its last user lets go, unless
- * that user says that more of it will be wanted (message_hold): then it is held
- * until somebody has read its end, it has been idle for some seconds, or its
- * bytes are wanted. Large messages are in undumpable memory, locked as far as
+ * only a part of it was served (message_served): then it is held until all of
+ * it was, it has been idle for some seconds, or its bytes are wanted. Large messages are in undumpable memory, locked as far as
  * RLIMIT_MEMLOCK allows. Threads: any. */
 #ifndef SESFS_STORE_PLAIN_H
 #define SESFS_STORE_PLAIN_H
@@ -38,14 +37,11 @@ struct message *plain_find(struct plain *p, int64_t id);
 int plain_message(struct plain *p, int64_t id, size_t len,
     struct message **ret) MUST_CHECK;
 uint8_t *message_buf(struct message *m);
-/* Cut to the bytes that decryption made. The message now owns the `len` of
+/* Cut to the bytes that decryption made and hold it. The message now owns the `len` of
  * plain_message bytes of budget and gives them back when it goes. */
 void plain_publish(struct message *m, size_t len);
 void message_ref(struct message *m);
-/* More of it will be read soon: let plain_find find it. Only of a published
- * one. message_done: its end has been read. */
-void message_hold(struct message *m);
-void message_done(struct message *m);
+/* message_data, message_served, message_unref: source.h. */
 
 void plain_wipe(struct plain *p, int64_t id); /* held, if any */
 void plain_wipe_all(struct plain *p);	      /* all that is held idle */

@@ -183,6 +183,11 @@ decrypt(struct source *s, struct opening *op, const struct blob *b,
 	CLEANUP(message_unrefp) struct message *m = NULL;
 	int r;
 
+	/* The budget was taken for the size in the index. */
+	if (b->len != op->o->size) {
+		op->why = LENGTH_MISMATCH;
+		return -EBADMSG;
+	}
 	if ((r = plain_message(s->plain, op->o->id, b->len, &m)) < 0)
 		return r;
 	atomic_fetch_add(&s->decrypts, 1);
@@ -338,7 +343,8 @@ open_object(struct source *s, int64_t id, struct message **ret)
 	*ret = NULL;
 	if ((r = index_object(s->o.index, id, &o)) < 0)
 		return r;
-	if (!(s->o.policy.accept & (1u << o.format))) {
+	/* The index may have been written by others: a format may be any. */
+	if (o.format >= 32 || !(s->o.policy.accept & (1u << o.format))) {
 		r = refused(&o, POLICY_REFUSED);
 		object_clear(&o);
 		return r;
@@ -562,6 +568,7 @@ source_headers(struct source *s, const struct object *o, struct rfc822 *ret)
 	if ((r = source_open(s, o->id, &m)) < 0)
 		return r;
 	msg = message_data(m);
+	message_served(m, msg.len);
 	rfc822_parse(msg.ptr, msg.len, ret);
 	return 0;
 }

@@ -52,6 +52,9 @@ DEFINE_FREEP(struct source, source_free)
 int source_open(struct source *s, int64_t object_id,
     struct message **ret) MUST_CHECK;
 struct slice message_data(const struct message *m);
+/* n bytes of it went to a reader; what has wholly been read is wiped when its
+ * last user lets go, else some seconds later (plain.h). */
+void message_served(struct message *m, size_t n);
 void message_unref(struct message *m);
 DEFINE_FREEP(struct message, message_unref)
 

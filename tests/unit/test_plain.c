@@ -34,10 +34,7 @@ check_stats(struct plain *p, uint64_t bytes, uint64_t held)
 static void
 hold(struct plain *p, int64_t id, size_t len)
 {
-	struct message *m = make(p, id, len);
-
-	message_hold(m);
-	message_unref(m);
+	message_unref(make(p, id, len));
 }
 
 struct taker {
@@ -96,31 +93,35 @@ main(void)
 
 	CHECK_EQ(plain_new(3 * BIG, &p), 0);
 
-	/* a small one goes with its last user */
+	/* wholly served, it goes with its last user */
 	m = make(p, 1, 100);
+	message_served(m, 100);
 	CHECK(plain_find(p, 1) == NULL);
 	check_stats(p, 100, 0);
 	message_unref(m);
 	check_stats(p, 0, 0);
 
-	/* held, it is found, until its end has been read */
+	/* before that it is found, whatever part was served first */
 	m = make(p, 1, 100);
-	message_hold(m);
-	message_hold(m);
 	message_unref(m);
 	check_stats(p, 100, 1);
 	m = plain_find(p, 1);
 	CHECK(m != NULL);
-	message_done(m);
+	message_served(m, 80);
+	CHECK((again = plain_find(p, 1)) == m);
+	message_unref(again);
+	message_served(m, 20);
 	check_stats(p, 100, 0);
 	message_unref(m);
+	check_stats(p, 0, 0);
+
+	/* an empty one is never held */
+	message_unref(make(p, 1, 0));
 	check_stats(p, 0, 0);
 
 	/* two copies of one message: the first is held, both go */
 	m = make(p, 1, 100);
 	again = make(p, 1, 100);
-	message_hold(m);
-	message_hold(again);
 	message_unref(again);
 	check_stats(p, 100, 1);
 	message_unref(m);
@@ -154,7 +155,6 @@ main(void)
 
 	/* wiped while in use: the user keeps it, nobody finds it */
 	m = make(p, 4, BIG);
-	message_hold(m);
 	plain_wipe(p, 4);
 	CHECK(plain_find(p, 4) == NULL);
 	CHECK_EQ(message_data(m).ptr[0], 4);
