@@ -173,8 +173,13 @@ int index_object_set_sealed(struct index *ix, int64_t id, struct slice key,
 int index_drop_sealed(struct index *ix) MUST_CHECK;
 /* Policy changed: refused objects become pending again. */
 int index_retry_refused(struct index *ix) MUST_CHECK;
-/* The same for those refused for one reason (KMS may have changed its mind). */
-int index_retry_refused_why(struct index *ix, enum refusal why) MUST_CHECK;
+/* Those refused for one reason (KMS may have changed its mind) become pending
+ * when the time has come that index_object_retry gave them before they were
+ * refused. How often they were tried stays: what never was goes first. */
+int index_retry_due(struct index *ix, enum refusal why, int64_t now_unix)
+    MUST_CHECK;
+/* Whatever index_object_retry put off, pending or refused, is due. */
+int index_hurry(struct index *ix) MUST_CHECK;
 
 /* KMS keys seen, with one wrapped key each to probe them by. */
 struct kms_key_row {

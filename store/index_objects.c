@@ -447,7 +447,7 @@ index_drop_sealed(struct index *ix)
 }
 
 int
-index_retry_refused_why(struct index *ix, enum refusal why)
+index_retry_due(struct index *ix, enum refusal why, int64_t now_unix)
 {
 	struct conn *c;
 	int64_t one;
@@ -457,18 +457,38 @@ index_retry_refused_why(struct index *ix, enum refusal why)
 	{
 		READER(rd);
 		if ((r = reader_begin(ix, &rd)) < 0 ||
-		    (r = conn_int(rd.c, Q_REFUSED_ANY, VALS(V_INT(why)),
-			 &one)) <= 0)
+		    (r = conn_int(rd.c, Q_REFUSED_DUE,
+			 VALS(V_INT(why), V_INT(now_unix)), &one)) <= 0)
 			return r;
 	}
 	if ((r = write_begin(ix, &c)) < 0)
 		return r;
-	r = RUN(c, Q_OBJECTS_RETRY, V_INT(why));
+	r = RUN(c, Q_OBJECTS_RETRY_DUE, V_INT(why), V_INT(now_unix));
+	return write_end(ix, r < 0 ? r : 0);
+}
+
+/* A statement without parameters as a call, whatever number of rows it
+ * changes. */
+static int
+change_all(struct index *ix, enum query q)
+{
+	struct conn *c;
+	int r;
+
+	if ((r = write_begin(ix, &c)) < 0)
+		return r;
+	r = conn_run(c, q, NULL, 0);
 	return write_end(ix, r < 0 ? r : 0);
 }
 
 int
 index_retry_refused(struct index *ix)
 {
-	return index_retry_refused_why(ix, REFUSAL_NONE);
+	return change_all(ix, Q_OBJECTS_RETRY);
+}
+
+int
+index_hurry(struct index *ix)
+{
+	return change_all(ix, Q_OBJECTS_HURRY);
 }

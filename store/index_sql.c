@@ -136,7 +136,7 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "UPDATE object SET etag = ?2, size = ?3, last_modified = ?4, "
 	    "state = 0, why = 0, tries = 0, retry_at = 0 WHERE id = ?1" },
 	[Q_OBJECT_REFUSE] = { "refuse an object",
-	    "UPDATE object SET state = 2, why = ?2, retry_at = 0 "
+	    "UPDATE object SET state = 2, why = ?2 "
 	    "WHERE id = ?1 AND state = 0" },
 	[Q_OBJECT_RETRY] = { "put an object off",
 	    "UPDATE object SET tries = tries + 1, retry_at = ?2 "
@@ -166,10 +166,19 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "headers_sealed IS NOT NULL)" },
 	[Q_OBJECTS_RETRY] = { "retry refused objects",
 	    "UPDATE object SET state = 0, why = 0, tries = 0, retry_at = 0 "
-	    "WHERE state = 2 AND (?1 = 0 OR why = ?1)" },
-	[Q_REFUSED_ANY] = { "look for refused objects",
+	    "WHERE state = 2" },
+	[Q_REFUSED_DUE] = { "look for refused objects that are due",
 	    "SELECT 1 FROM object INDEXED BY object_refused "
-	    "WHERE state = 2 AND (?1 = 0 OR why = ?1) LIMIT 1" },
+	    "WHERE state = 2 AND why = ?1 AND retry_at <= ?2 LIMIT 1" },
+	[Q_OBJECTS_RETRY_DUE] = { "retry refused objects that are due",
+	    "UPDATE object SET state = 0, why = 0 "
+	    "WHERE state = 2 AND why = ?1 AND retry_at <= ?2" },
+	[Q_OBJECTS_HURRY] = { "hurry objects that were put off",
+	    "UPDATE object SET retry_at = 0 WHERE id IN ("
+	    "SELECT id FROM object INDEXED BY object_pending "
+	    "WHERE state = 0 AND retry_at > 0 UNION ALL "
+	    "SELECT id FROM object INDEXED BY object_refused "
+	    "WHERE state = 2 AND retry_at > 0)" },
 	[Q_PENDING] = { "find pending objects",
 	    "SELECT tries, last_modified, id FROM object "
 	    "INDEXED BY object_pending WHERE state = 0 AND "

@@ -14,7 +14,7 @@
 
 #define BATCH 128	     /* results published in one transaction */
 #define FEED 512	     /* pending ids read from the index at once */
-#define NETWORK_FAILURES 64  /* in a row: the network is gone, end the pass */
+#define FAILURES_MAX 64	     /* in a row: is it the network, or all of AWS? */
 #define RETRY_MIN_S 60	     /* wait before a failed object is tried again */
 #define RETRY_MAX_S (6 * 3600)
 #define PROGRESS_MS 200
@@ -41,7 +41,7 @@ struct work {
 	struct result *done; /* [lock] up to `cap` */
 	size_t done_n, cap;  /* [lock] */
 	unsigned workers;    /* [lock] alive */
-	unsigned in_a_row;   /* [lock] network failures */
+	unsigned in_a_row;   /* [lock] failures that may be everybody's */
 	int stop;	     /* [lock] error that ends the pass */
 };
 
@@ -295,16 +295,40 @@ is_network_error(int r)
 	    r == -EAGAIN || r == -EACCES;
 }
 
-static void
+/* Returns whether too many have failed in a row for it to be chance. */
+static bool
 put_result(struct work *w, const struct result *r)
 {
+	bool is_row;
+
 	LOCK_SCOPE(&w->lock);
 	w->in_a_row = is_network_error(r->error) ? w->in_a_row + 1 : 0;
-	if (r->error == -ECANCELED || r->error == -ENOSPC ||
-	    w->in_a_row >= NETWORK_FAILURES)
+	if (r->error == -ECANCELED || r->error == -ENOSPC)
 		w->stop = r->error;
+	if ((is_row = w->in_a_row >= FAILURES_MAX))
+		w->in_a_row = 0;
 	w->done[w->done_n++] = *r;
 	pthread_cond_signal(&w->out);
+	return is_row;
+}
+
+/* A row of failures ends the pass when nothing can be had at all. But whoever
+ * writes the bucket can fill it with objects that only they may read, and mail
+ * must not wait behind those: while S3 lets us list, "denied" is said of the
+ * objects. */
+static void
+doubt(struct work *w, int error)
+{
+	struct s3_page page;
+	int r = error;
+
+	if (error == -EACCES && (r = s3_list(w->sync->o.s3, w->sync->o.prefix,
+				     NULL, NULL, 1, &page)) == 0)
+		s3_page_free(&page);
+	if (r == 0)
+		return;
+	LOCK_SCOPE(&w->lock);
+	w->stop = r;
 }
 
 static void
@@ -318,7 +342,8 @@ look(struct work *w, int64_t id)
 	res.headers = o->envelope_only ? NULL : malloc(sizeof(*res.headers));
 	res.error = source_examine(o->source, &res.object, o->envelope_only,
 	    res.headers, &res.why);
-	put_result(w, &res);
+	if (put_result(w, &res))
+		doubt(w, res.error);
 }
 
 static void *
@@ -384,9 +409,17 @@ store_failure(struct sync *s, const struct result *r)
 static int
 store_refusal(struct sync *s, const struct result *r)
 {
+	int e;
+
 	s->p.refused++;
 	log_warn(-EBADMSG, "sync: refuse %s: %s", r->object.key,
 	    refusal_name(r->why));
+	/* Asked again at growing intervals: foreign keys must not cost a call
+	 * each for ever, nor hold up what comes after. */
+	if (r->why == KMS_ACCESS &&
+	    (e = index_object_retry(s->o.index, r->object.id,
+		 retry_at(&r->object))) < 0)
+		return unless_changed(e);
 	return unless_changed(index_object_refused(s->o.index, r->object.id,
 	    r->why));
 }
@@ -557,33 +590,37 @@ look_at_pending(struct sync *s)
 /* ---- passes ---- */
 
 /* Refused objects get another look when policy is another one than at the last
- * pass; those that KMS refused with every pass: it may have changed its mind. */
+ * pass; those that KMS refused now and then, for it may have changed its mind,
+ * and at once when somebody asks. */
 static int
-reconsider(struct sync *s)
+reconsider(struct sync *s, bool is_asked)
 {
 	uint8_t now[SOURCE_POLICY_ID_LEN], then[SOURCE_POLICY_ID_LEN];
 	size_t len = 0;
 	int r;
 
+	if (is_asked && (r = index_hurry(s->o.index)) < 0)
+		return r;
 	source_policy_id(s->o.source, now);
 	r = index_meta_get(s->o.index, "policy", then, sizeof(then), &len);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r == 0 && len == sizeof(now) && memcmp(now, then, len) == 0)
-		return index_retry_refused_why(s->o.index, KMS_ACCESS);
+		return index_retry_due(s->o.index, KMS_ACCESS,
+		    clock_ms(CLOCK_REALTIME) / 1000);
 	if ((r = index_retry_refused(s->o.index)) < 0)
 		return r;
 	return index_meta_set(s->o.index, "policy", now, sizeof(now));
 }
 
 static int
-pass(struct sync *s)
+pass(struct sync *s, bool is_asked)
 {
 	int r;
 
 	s->p = (struct sync_progress){
 		.started_ms = clock_ms(CLOCK_MONOTONIC) };
-	if ((r = reconsider(s)) < 0 ||
+	if ((r = reconsider(s, is_asked)) < 0 ||
 	    (r = list(s)) < 0)
 		return r;
 	if ((r = look_at_pending(s)) == 0 && s->p.failed > 0)
@@ -591,10 +628,10 @@ pass(struct sync *s)
 	return r;
 }
 
-int
-sync_run(struct sync *s)
+static int
+run(struct sync *s, bool is_asked)
 {
-	int r = pass(s);
+	int r = pass(s, is_asked);
 	struct index_counts c;
 
 	if (atomic_load(&s->cancelled))
@@ -616,9 +653,15 @@ sync_run(struct sync *s)
 	return r;
 }
 
+int
+sync_run(struct sync *s)
+{
+	return run(s, true);
+}
+
 /* Wait for the interval, a kick or the end. Returns whether to go on. */
 static bool
-wait_for_turn(struct sync *s)
+wait_for_turn(struct sync *s, bool *ret_asked)
 {
 	struct timespec until;
 
@@ -630,6 +673,7 @@ wait_for_turn(struct sync *s)
 		if (pthread_cond_timedwait(&s->changed, &s->lock, &until) ==
 			ETIMEDOUT)
 			break;
+	*ret_asked = s->is_kicked;
 	s->is_kicked = false;
 	return !s->is_stopping;
 }
@@ -638,20 +682,21 @@ static void *
 thread_main(void *arg)
 {
 	struct sync *s = arg;
+	bool is_asked = true; /* whoever mounts does */
 	int r;
 
 	do {
 		pthread_mutex_lock(&s->lock);
 		s->passes_begun++;
 		pthread_mutex_unlock(&s->lock);
-		if ((r = sync_run(s)) < 0 && r != -EINTR)
+		if ((r = run(s, is_asked)) < 0 && r != -EINTR)
 			log_warn(r, "sync: pass over s3 prefix \"%s\": %s",
 			    s->o.prefix, strerror(-r));
 		pthread_mutex_lock(&s->lock);
 		s->passes_ended = s->passes_begun;
 		pthread_cond_broadcast(&s->changed);
 		pthread_mutex_unlock(&s->lock);
-	} while (wait_for_turn(s));
+	} while (wait_for_turn(s, &is_asked));
 	return NULL;
 }
 

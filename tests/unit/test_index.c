@@ -301,7 +301,8 @@ test_merge_is_quiet(void)
 	    0);
 	CHECK_EQ(c.same, 1);
 	CHECK_EQ(index_retry_refused(ix), 0);
-	CHECK_EQ(index_retry_refused_why(ix, KMS_ACCESS), 0);
+	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, INT64_MAX), 0);
+	CHECK_EQ(index_hurry(ix), 0);
 	CHECK_EQ(wal_bytes(ix), before);
 	CHECK_EQ(index_object_by_key(ix, "p/a", &o), 0);
 	CHECK_STR(o.etag, MD5_A);
@@ -657,6 +658,8 @@ test_counts_and_walks(void)
 	char *dir = tmpdir_make(), names[100] = "";
 	struct index *ix = ix_open(dir);
 	struct object_listed page[200];
+	static int64_t ids[200];
+	struct index_cursor cursor = { 0 };
 	char keys[200][16];
 	struct index_counts c;
 	int stops = 0;
@@ -674,6 +677,7 @@ test_counts_and_walks(void)
 		snprintf(name, sizeof(name), "m%d", (int)id);
 		publish_key(ix, id, name);
 	}
+	CHECK_EQ(index_object_retry(ix, 6, 500), 0);
 	CHECK_EQ(index_object_refused(ix, 6, KMS_ACCESS), 0);
 	CHECK_EQ(index_object_refused(ix, 7, KMS_ACCESS), 0);
 	CHECK_EQ(index_object_refused(ix, 8, BAD_IV), 0);
@@ -687,10 +691,28 @@ test_counts_and_walks(void)
 	CHECK_EQ(c.plain_bytes, 5 * 100);
 	CHECK_EQ(c.nodes, 4 + 5);
 	CHECK_EQ(c.entries, 3 + 5);
-	CHECK_EQ(index_retry_refused_why(ix, KMS_ACCESS), 0);
+	/* Number 7 was never put off, 6 until 500; 8 has another reason. */
+	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 499), 0);
+	CHECK_EQ(index_counts(ix, &c), 0);
+	CHECK_EQ(c.by_refusal[KMS_ACCESS], 1);
+	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 500), 0);
 	CHECK_EQ(index_counts(ix, &c), 0);
 	CHECK_EQ(c.refused, 1);
 	CHECK_EQ(c.pending, 194);
+	/* What was tried comes after all that never was. */
+	CHECK_EQ(index_pending(ix, 1000, &cursor, ids, 200), 194);
+	CHECK_EQ(ids[193], 6);
+	/* In a hurry, time is no matter. */
+	CHECK_EQ(index_object_retry(ix, 6, 5000), 0);
+	CHECK_EQ(index_object_refused(ix, 6, KMS_ACCESS), 0);
+	CHECK_EQ(index_object_retry(ix, 7, 5000), 0);
+	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 1000), 0);
+	CHECK_EQ(index_counts(ix, &c), 0);
+	CHECK_EQ(c.by_refusal[KMS_ACCESS], 1);
+	CHECK_EQ(index_hurry(ix), 0);
+	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 1000), 0);
+	memset(&cursor, 0, sizeof(cursor));
+	CHECK_EQ(index_pending(ix, 1000, &cursor, ids, 200), 194);
 	CHECK_EQ(index_retry_refused(ix), 0);
 	CHECK_EQ(index_counts(ix, &c), 0);
 	CHECK_EQ(c.refused, 0);
