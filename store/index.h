@@ -79,6 +79,7 @@ struct object_listed {
 struct object {
 	int64_t id;
 	char *key;  /* zero-terminated, raw bytes */
+	size_t key_len; /* as stored; strlen(key) unless others wrote it */
 	char etag[128];
 	uint64_t size;
 	int64_t last_modified_unix; /* first seen */

@@ -216,6 +216,7 @@ take_group(struct merge *m, struct conn *c, sqlite3_stmt *st, bool *more,
 	struct group g = { 0 };
 	char own[KEY_MAX + 1];
 	const char *key = own;
+	bool is_first = l == NULL;
 	struct etag e;
 	int r;
 
@@ -230,7 +231,10 @@ take_group(struct merge *m, struct conn *c, sqlite3_stmt *st, bool *more,
 			memcpy(own, sqlite3_column_blob(st, 1), len);
 		own[len] = '\0';
 	}
-	while (*more && key_order(st, key) == 0) {
+	/* The first is taken whatever its key: one that no listing has (a zero
+	 * byte, too long) was written by others and is not its own copy. */
+	while (*more && (is_first || key_order(st, key) == 0)) {
+		is_first = false;
 		if (sqlite3_column_int(st, 3) != OBJECT_GONE)
 			group_add(&g, st, l != NULL ? &e : NULL);
 		else if ((r = compare_gone(m, c,

@@ -113,7 +113,6 @@ int
 object_read(sqlite3_stmt *st, int col, struct object *ret)
 {
 	uint8_t *key;
-	size_t len;
 	int r;
 
 	*ret = (struct object){
@@ -132,7 +131,7 @@ object_read(sqlite3_stmt *st, int col, struct object *ret)
 		.kms_key_id = sqlite3_column_int64(st, col + 14),
 	};
 	etag_unpack(st, col + 2, ret->etag);
-	if ((r = copy_blob(st, col + 1, &key, &len)) < 0)
+	if ((r = copy_blob(st, col + 1, &key, &ret->key_len)) < 0)
 		return r;
 	ret->key = (char *)key;
 	if ((r = copy_blob(st, col + 15, &ret->key_sealed,

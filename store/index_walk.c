@@ -32,7 +32,7 @@ step_read(struct index *ix, const struct object *after, int state,
 	if ((r = reader_begin(ix, &rd)) < 0)
 		return r;
 	for (r = QUERY(rd.c, Q_WALK_OBJECTS, &st,
-		 V_STR(after->key != NULL ? after->key : ""),
+		 V_BLOB(after->key != NULL ? after->key : "", after->key_len),
 		 V_INT(after->id), V_INT(state), V_INT(STEP));
 	     r == 1; r = conn_next(rd.c, Q_WALK_OBJECTS, st)) {
 		int e = object_read(st, 0, &ret->object[ret->n]);
