@@ -319,17 +319,55 @@ explain(const struct object *o, int r, enum refusal why)
 	}
 }
 
-/* A key that KMS had to be asked for: sealed, so that the next time it need
- * not be. When it cannot be kept, only that is lost. */
-static void
-keep_sealed(struct source *s, const struct object *o)
+/* Read the header of what was decrypted, and seal what the index keeps. */
+static int
+take_headers(struct source *s, struct object *o, const uint8_t *msg, size_t len,
+    struct rfc822 *h)
 {
-	int r = index_object_set_sealed(s->o.index, o->id,
-	    (struct slice){ o->key_sealed, o->key_sealed_len },
-	    (struct slice){ NULL, 0 });
+	uint8_t packed[HDRPACK_MAX];
+	size_t n;
 
-	if (r < 0 && r != -ENOENT)
-		log_warn(r, "source: keep the sealed key of %s: %s", o->key,
+	rfc822_parse(msg, len, h);
+	o->plain_size = len;
+	o->crlf_size = h->crlf_size;
+	n = hdrpack_pack(h, packed, sizeof(packed));
+	if ((o->headers_sealed = malloc(n + SEAL_OVERHEAD)) == NULL) {
+		sodium_memzero(packed, sizeof(packed));
+		return -ENOMEM;
+	}
+	o->headers_sealed_len = n + SEAL_OVERHEAD;
+	if (seal_box(s->o.seal, SEAL_HEADERS, o->id, packed, n,
+		o->headers_sealed) < 0) {
+		free(TAKE(o->headers_sealed)); /* memory only */
+		o->headers_sealed_len = 0;
+	}
+	sodium_memzero(packed, sizeof(packed));
+	return 0;
+}
+
+/* What the seal lacks and is at hand now is sealed, so that the next time it
+ * need not be asked for: a key that came from KMS, header fields that were lost
+ * with an old root. When it cannot be kept, only that is lost. */
+static void
+keep_sealed(struct source *s, struct object *o, bool has_new_key,
+    struct slice msg)
+{
+	struct slice key = { NULL, 0 }, headers = { NULL, 0 };
+	struct rfc822 h;
+	int r = 0;
+
+	if (has_new_key)
+		key = (struct slice){ o->key_sealed, o->key_sealed_len };
+	if (o->headers_sealed == NULL) {
+		r = take_headers(s, o, msg.ptr, msg.len, &h);
+		sodium_memzero(&h, sizeof(h));
+		headers = (struct slice){ o->headers_sealed,
+			o->headers_sealed_len };
+	}
+	if (r == 0 && (key.ptr != NULL || headers.ptr != NULL))
+		r = index_object_set_sealed(s->o.index, o->id, key, headers);
+	if (r < 0 && r != -ENOENT && r != -EROFS)
+		log_warn(r, "source: keep what is sealed of %s: %s", o->key,
 		    strerror(-r));
 }
 
@@ -357,8 +395,8 @@ open_object(struct source *s, int64_t id, struct message **ret)
 	}
 	plain_give(s->plain, r == 0 ? o.size : 2 * o.size);
 	r = explain(&o, r, op.why);
-	if (r == 0 && op.has_new_box)
-		keep_sealed(s, &o);
+	if (r == 0 && (op.has_new_box || o.headers_sealed == NULL))
+		keep_sealed(s, &o, op.has_new_box, message_data(*ret));
 	object_clear(&o);
 	return r;
 }
@@ -444,32 +482,6 @@ source_open(struct source *s, int64_t id, struct message **ret)
 }
 
 /* ---- first look ---- */
-
-/* Read the header of what was decrypted, and seal what the index keeps. */
-static int
-take_headers(struct source *s, struct object *o, const uint8_t *msg, size_t len,
-    struct rfc822 *h)
-{
-	uint8_t packed[HDRPACK_MAX];
-	size_t n;
-
-	rfc822_parse(msg, len, h);
-	o->plain_size = len;
-	o->crlf_size = h->crlf_size;
-	n = hdrpack_pack(h, packed, sizeof(packed));
-	if ((o->headers_sealed = malloc(n + SEAL_OVERHEAD)) == NULL) {
-		sodium_memzero(packed, sizeof(packed));
-		return -ENOMEM;
-	}
-	o->headers_sealed_len = n + SEAL_OVERHEAD;
-	if (seal_box(s->o.seal, SEAL_HEADERS, o->id, packed, n,
-		o->headers_sealed) < 0) {
-		free(TAKE(o->headers_sealed)); /* memory only */
-		o->headers_sealed_len = 0;
-	}
-	sodium_memzero(packed, sizeof(packed));
-	return 0;
-}
 
 static int
 examine_whole(struct source *s, struct object *o, struct rfc822 *h,
