@@ -115,7 +115,9 @@ open_lock(const char *dir, int flags)
 
 	if (asprintf(&path, "%s/lock", dir) < 0)
 		return -ENOMEM;
-	fd = open(path, flags | O_CLOEXEC, 0600);
+	/* Somebody may have put something else there: not the target of a
+	 * link is to be emptied, nor the other end of a FIFO waited for. */
+	fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0)
 		fd = -errno;
 	free(path);

@@ -239,6 +239,28 @@ start_scan(struct blobcache *c)
 
 /* ---- opening ---- */
 
+/* A shard that is no directory but, say, a link to one would have our numbers
+ * written and removed wherever it points. Nobody but us may change the state
+ * directory once a daemon has its lock. */
+static int
+clear_planted(int dirfd)
+{
+	for (unsigned i = 0; i < SHARDS; i++) {
+		char name[3];
+		struct stat st;
+
+		snprintf(name, sizeof(name), "%02x", i & 0xff);
+		if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    S_ISDIR(st.st_mode))
+			continue;
+		log_warn(0, "blobcache: blobs/%s is no directory: removed",
+		    name);
+		if (unlinkat(dirfd, name, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static int
 open_dir(const char *dir, int *ret)
 {
@@ -253,7 +275,7 @@ open_dir(const char *dir, int *ret)
 	    O_NOFOLLOW | O_CLOEXEC)) < 0)
 		r = -errno;
 	close(fd);
-	return r;
+	return r == 0 ? clear_planted(*ret) : r;
 }
 
 int
