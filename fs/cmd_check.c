@@ -50,10 +50,8 @@ cmd_check(const struct config *c)
 		s3_object_free(&k.sample);
 		graph_close(&k.g);
 	}
-	if (c->json) {
-		json_dumpf(k.list, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
+	if (c->json)
+		text_dump(stdout, k.list, JSON_INDENT(2));
 	json_decref(k.list);
 	if (fflush(stdout) != 0)
 		return cmd_fail(1, "cannot write");

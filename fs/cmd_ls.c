@@ -126,7 +126,8 @@ print_row(const struct ls *ls, const struct filter_message *m)
 	    m->flags);
 	printf("%10s ", progress_size(m->size, size));
 	print_column(ls, flags, 6);
-	printf("%s\n", verdicts(h, buf));
+	text_print(stdout, verdicts(h, buf), SIZE_MAX);
+	putchar('\n');
 }
 
 /* ---- JSON ---- */
@@ -139,10 +140,9 @@ print_json(json_t *obj)
 
 	if (obj == NULL)
 		return -ENOMEM;
-	r = json_dumpf(obj, stdout, JSON_COMPACT);
-	putchar('\n');
+	r = text_dump(stdout, obj, JSON_COMPACT);
 	json_decref(obj);
-	return r < 0 ? -EIO : 0;
+	return r;
 }
 
 static int

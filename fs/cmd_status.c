@@ -2,6 +2,7 @@
 
 #include "fs/cmd.h"
 #include "fs/status.h"
+#include "fs/text.h"
 
 int
 cmd_status(const struct config *c)
@@ -16,13 +17,10 @@ cmd_status(const struct config *c)
 	if ((status = cmd_state_dir(c->mountpoint, dir)) != 0 ||
 	    (status = cmd_ask(dir, request, NULL, NULL, &doc)) != 0)
 		return status;
-	if (c->json) {
-		json_dumpf(doc, stdout,
-		    JSON_INDENT(2) | JSON_REAL_PRECISION(8));
-		putchar('\n');
-	} else {
+	if (c->json)
+		text_dump(stdout, doc, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
+	else
 		status_print(stdout, doc);
-	}
 	json_decref(doc);
 	return fflush(stdout) == 0 ? 0 : cmd_fail(1, "cannot write");
 }

@@ -232,8 +232,7 @@ print_result(struct verify *v)
 		    (json_int_t)v->wrong, "unknown", (json_int_t)v->unknown,
 		    "problems", v->report);
 
-		json_dumpf(doc, stdout, JSON_INDENT(2));
-		putchar('\n');
+		text_dump(stdout, doc, JSON_INDENT(2));
 		json_decref(doc);
 	} else {
 		printf("%zu of %zu messages verified, %" PRIu64 " wrong, %"

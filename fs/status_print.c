@@ -156,8 +156,10 @@ print_store(FILE *f, const json_t *doc)
 	    number(k, "from_ring"), number(k, "from_seal"),
 	    number(k, "from_kms"));
 	print_label(f, "seal");
-	fprintf(f, "%s%s%s\n", string(s, "state"),
-	    *string(s, "key") != '\0' ? ", " : "", string(s, "key"));
+	fprintf(f, "%s%s", string(s, "state"),
+	    *string(s, "key") != '\0' ? ", " : "");
+	text_print(f, string(s, "key"), SIZE_MAX);
+	fputc('\n', f);
 }
 
 void

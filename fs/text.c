@@ -1,8 +1,10 @@
 #include "fs/text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
 
@@ -103,6 +105,15 @@ text_json(const char *text)
 	j = json_string(copy);
 	free(copy);
 	return j;
+}
+
+int
+text_dump(FILE *f, const json_t *value, size_t flags)
+{
+	if (isatty(fileno(f)) == 1)
+		flags |= JSON_ENSURE_ASCII;
+	return json_dumpf(value, f, flags) < 0 || fputc('\n', f) == EOF ?
+	    -EIO : 0;
 }
 
 static bool

@@ -19,6 +19,11 @@ size_t text_print(FILE *f, const char *text, size_t width);
 /* A JSON string; broken UTF-8 as U+FFFD. NULL: out of memory. */
 json_t *text_json(const char *text) MUST_CHECK;
 
+/* Write a value and a line end, as json_dumpf does with these flags; to a
+ * terminal in ASCII alone, for JSON leaves C1 controls and marks of direction
+ * as they are. -EIO when it cannot be written. */
+int text_dump(FILE *f, const json_t *value, size_t flags);
+
 /* Does text contain `part`, letters compared without regard to case? An empty
  * part is in everything. */
 bool text_contains(const char *text, const char *part);
