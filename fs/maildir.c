@@ -105,6 +105,22 @@ put_char(struct out *o, struct utf7 *u, uint32_t c)
 	}
 }
 
+/* ".INBOX" would be a second INBOX to every client; the others are files and
+ * directories that clients keep beside the mail and could not make any more. */
+static bool
+is_reserved(const char *key_dir)
+{
+	static const char *const names[] = { "INBOX", "isyncuidmap",
+		"mbsyncstate", "notmuch", "uidvalidity" };
+	size_t n = strcspn(key_dir, "/");
+
+	for (size_t i = 0; i < NELEMS(names); i++)
+		if (strlen(names[i]) == n &&
+		    strncasecmp(key_dir, names[i], n) == 0)
+			return true;
+	return false;
+}
+
 void
 maildir_folder(const char *key_dir, bool with_hash,
     char ret[MAILDIR_FOLDER_MAX])
@@ -115,9 +131,7 @@ maildir_folder(const char *key_dir, bool with_hash,
 	size_t len = strlen(key_dir), max;
 
 	put(&o, '.');
-	/* ".INBOX" would be a second INBOX to every client. */
-	if (strncasecmp(key_dir, "INBOX", 5) == 0 &&
-	    (key_dir[5] == '\0' || key_dir[5] == '/'))
+	if (is_reserved(key_dir))
 		put(&o, '_');
 	for (size_t i = 0; i < len;) {
 		uint32_t c;

@@ -20,6 +20,11 @@ static const struct {
 	{ "INBOX", "._INBOX" },
 	{ "inbox/x", "._inbox.x" },
 	{ "inboxes", ".inboxes" },
+	{ "notmuch", "._notmuch" },
+	{ "UIDVALIDITY", "._UIDVALIDITY" },
+	{ "mbsyncstate/lock", "._mbsyncstate.lock" },
+	{ "isyncuidmap/db", "._isyncuidmap.db" },
+	{ "a/notmuch", ".a.notmuch" },
 };
 
 static const struct {
