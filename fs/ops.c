@@ -51,6 +51,8 @@ ops_errno(int r)
 	case EHOSTUNREACH:
 	case EAGAIN: /* throttled past the deadline */
 		return ETIMEDOUT;
+	case ECANCELED: /* the daemon ends, and the mount with it */
+		return EIO;
 	default:
 		log_err(r, "ops: %s, shown as EIO", strerror(-r));
 		return EIO;

@@ -301,7 +301,8 @@ explain(const struct object *o, int r, enum refusal why)
 {
 	switch (r) {
 	case 0:
-		return 0;
+	case -ECANCELED: /* the daemon ends */
+		return r;
 	case -EBADMSG:
 		return refused(o, why);
 	case -ENOKEY:
@@ -345,6 +346,15 @@ take_headers(struct source *s, struct object *o, const uint8_t *msg, size_t len,
 	return 0;
 }
 
+static bool
+lacks_headers(struct source *s, const struct object *o)
+{
+	char arn[KMS_ARN_MAX];
+
+	return o->headers_sealed == NULL &&
+	    seal_get_state(s->o.seal, arn) == SEAL_OPEN;
+}
+
 /* What the seal lacks and is at hand now is sealed, so that the next time it
  * need not be asked for: a key that came from KMS, header fields that were lost
  * with an old root. When it cannot be kept, only that is lost. */
@@ -358,7 +368,7 @@ keep_sealed(struct source *s, struct object *o, bool has_new_key,
 
 	if (has_new_key)
 		key = (struct slice){ o->key_sealed, o->key_sealed_len };
-	if (o->headers_sealed == NULL) {
+	if (lacks_headers(s, o)) {
 		r = take_headers(s, o, msg.ptr, msg.len, &h);
 		sodium_memzero(&h, sizeof(h));
 		headers = (struct slice){ o->headers_sealed,
@@ -395,7 +405,7 @@ open_object(struct source *s, int64_t id, struct message **ret)
 	}
 	plain_give(s->plain, r == 0 ? o.size : 2 * o.size);
 	r = explain(&o, r, op.why);
-	if (r == 0 && (op.has_new_box || o.headers_sealed == NULL))
+	if (r == 0 && (op.has_new_box || lacks_headers(s, &o)))
 		keep_sealed(s, &o, op.has_new_box, message_data(*ret));
 	object_clear(&o);
 	return r;
@@ -609,6 +619,14 @@ source_policy_id(struct source *s, uint8_t ret[SOURCE_POLICY_ID_LEN])
 			crypto_generichash_update(&st,
 			    (const uint8_t *)key[i], strlen(key[i]) + 1);
 	crypto_generichash_final(&st, ret, SOURCE_POLICY_ID_LEN);
+}
+
+int
+source_recover(struct source *s)
+{
+	int r = seal_recover(s->o.seal);
+
+	return r < 0 ? r : 0;
 }
 
 void

@@ -14,8 +14,8 @@ import subprocess
 import threading
 import time
 
-from harness import (KEY, SESFS, VECTORS, equal, is_mounted, main, need,
-                     raises, read, renameat2, sha256, Skip, until,
+from harness import (DEADLINE, KEY, SESFS, VECTORS, equal, is_mounted, main,
+                     need, raises, read, renameat2, sha256, Skip, until,
                      wipe_page_cache)
 
 NAME = re.compile(r"^\d+\.[0-9a-f]{32}\.sesfs,S=(\d+)(,W=\d+)?$")
@@ -694,6 +694,23 @@ def test_lazy_unmount(bench):
         subprocess.run(["fusermount3", "-uz", m.path], check=True)
         until("the daemon to end", lambda: m.process.poll() is not None)
     equal(m.process.returncode, 0, m.log())
+
+
+def test_end_while_reading(bench):
+    """SIGTERM does not wait for what readers wait for."""
+    m = filled(bench, 1, "--index", "envelope", "--cache-size", "0")
+    path = m.mails()[0]
+    bench.cloud.reset_counters()
+    bench.cloud.set(s3_latency_ms=DEADLINE * 1000)
+    with subprocess.Popen(["cat", path], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as reader:
+        until("the read to begin", lambda: m.status()["fuse"]["read"] > 0)
+        m.process.terminate()
+        equal(m.process.wait(DEADLINE / 2), 0, m.log())
+        assert reader.wait() != 0
+    m.process = None
+    assert "canceled" not in m.log(), m.log()
+    bench.cloud.set(s3_latency_ms=0)
 
 
 def test_odd_keys(bench):
