@@ -336,12 +336,23 @@ look(struct work *w, int64_t id)
 {
 	const struct sync_opts *o = &w->sync->o;
 	struct result res = { 0 };
+	int r = index_object(o->index, id, &res.object);
 
-	if (index_object(o->index, id, &res.object) < 0)
+	if (r == -ENOENT)
 		return; /* replaced meanwhile */
-	res.headers = o->envelope_only ? NULL : malloc(sizeof(*res.headers));
-	res.error = source_examine(o->source, &res.object, o->envelope_only,
-	    res.headers, &res.why);
+	if (r < 0) {
+		LOCK_SCOPE(&w->lock);
+		w->stop = r;
+		return;
+	}
+	if (!o->envelope_only)
+		res.headers = malloc(sizeof(*res.headers));
+	/* Without its header, spam would not be known for what it is. */
+	if (!o->envelope_only && res.headers == NULL)
+		res.error = -ENOMEM;
+	else
+		res.error = source_examine(o->source, &res.object,
+		    o->envelope_only, res.headers, &res.why);
 	if (put_result(w, &res))
 		doubt(w, res.error);
 }
@@ -600,6 +611,8 @@ reconsider(struct sync *s, bool is_asked)
 	int r;
 
 	if (is_asked && (r = index_hurry(s->o.index)) < 0)
+		return r;
+	if ((r = source_recover(s->o.source)) < 0)
 		return r;
 	source_policy_id(s->o.source, now);
 	r = index_meta_get(s->o.index, "policy", then, sizeof(then), &len);
