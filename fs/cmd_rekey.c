@@ -14,7 +14,9 @@ rekey(const struct config *c)
 
 	if (graph_open(c, GRAPH_CLOUD | GRAPH_INDEX | GRAPH_SOURCE, &g) < 0)
 		return 1;
-	r = seal_rekey(g.seal, c->seal_key);
+	/* A root that is lost cannot be moved; what it sealed is made anew. */
+	if ((r = seal_recover(g.seal)) >= 0)
+		r = seal_rekey(g.seal, c->seal_key);
 	graph_close(&g);
 	if (r == -ENOKEY)
 		return cmd_fail(1, "the old or the new key is refused; "

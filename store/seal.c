@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/lock.h"
+#include "store/log.h"
 #include "store/seal_internal.h"
 
 #define BOX_VERSION 1
@@ -234,6 +235,37 @@ seal_reset(struct seal *s)
 	LOCK_SCOPE(&s->lock);
 	seal_settle_locked(s);
 	return r;
+}
+
+/* Is the root made under another key than the one that is to seal? An alias
+ * says nothing about the key behind it, so it is taken for another. */
+static bool
+is_made_under_another(struct seal *s)
+{
+	const char *id = s->opts.key_id;
+	bool is_alias = strncmp(id, "alias/", 6) == 0 ||
+	    strstr(id, ":alias/") != NULL;
+	const char *arn;
+
+	LOCK_SCOPE(&s->lock);
+	arn = s->root[seal_newest_locked(s)].arn;
+	return arn[0] != '\0' && (is_alias || !kms_arn_matches(id, arn));
+}
+
+int
+seal_recover(struct seal *s)
+{
+	CLEANUP(box_wipe) struct box b = { 0 };
+	int r;
+
+	if (s->opts.key_id == NULL || !is_made_under_another(s))
+		return 0;
+	if ((r = box_prepare(s, true, SEAL_CONTENT_KEY, 0, &b)) != -ENOKEY)
+		return 0; /* it opens, or it cannot be told now */
+	if ((r = seal_reset(s)) < 0)
+		return r == -EBUSY ? 0 : r;
+	return log_warn(1, "seal: the root key is lost with its KMS key; what "
+	    "was sealed is dropped and made anew under %s", s->opts.key_id);
 }
 
 enum seal_state

@@ -113,6 +113,12 @@ int seal_reset(struct seal *s) MUST_CHECK;
  * refused; else as seal_box. */
 int seal_rekey(struct seal *s, const char *new_key_id) MUST_CHECK;
 
+/* At a start, and now and then: when KMS refuses the root key for good (or
+ * policy its key) and another key is to seal now, reset. What the root was made
+ * under being the very key that is to seal, nothing happens: it may come back.
+ * Returns 1 when it reset, 0, or errors of the index. */
+int seal_recover(struct seal *s) MUST_CHECK;
+
 /* State of the root that seals, and the ARN of its key ("" when none has been
  * made yet). */
 enum seal_state seal_get_state(struct seal *s, char ret_arn[KMS_ARN_MAX]);

@@ -83,6 +83,9 @@ bool source_key_is_mail(const char *key);
 #define SOURCE_POLICY_ID_LEN 32
 void source_policy_id(struct source *s, uint8_t ret[SOURCE_POLICY_ID_LEN]);
 
+/* When the root key of what is sealed is lost for good, begin anew
+ * (seal_recover). Errors of the index. */
+int source_recover(struct source *s) MUST_CHECK;
 void source_forget_keys(struct source *s);  /* keyring, root key, plaintext */
 void source_forget_plain(struct source *s); /* plaintext only */
 /* Wipe what is idle for some seconds or past its time to live. */
