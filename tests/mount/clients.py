@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 
 from harness import DEADLINE, equal, until
@@ -126,8 +127,9 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             try:
-                os.execvpe(argv[0], argv, {**bench.env, "TERM": "vt100",
-                                           "LINES": "50", "COLUMNS": "132"})
+                # One of no size is no terminal to ncurses 6.5.
+                termios.tcsetwinsize(0, (50, 132))
+                os.execvpe(argv[0], argv, {**bench.env, "TERM": "vt100"})
             finally:
                 os._exit(127)
         self.status = None

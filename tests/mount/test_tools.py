@@ -30,7 +30,10 @@ def test_find_and_ls(bench):
     out = run(bench, "du", "-sb", m.path + "/new")
     here = sum(len(d) for p, d in wants.items()
                if p.startswith(m.path + "/new/"))
-    equal(int(out.split()[0]), here + os.stat(m.path + "/new").st_size, "du")
+    more = int(out.split()[0]) - here
+    # From coreutils 9.2 on it leaves out what the directory itself takes.
+    equal(more in (0, os.stat(m.path + "/new").st_size), True,
+          f"du, {more} more")
     out = run(bench, "find", m.path, "-size", "+40k", "-name", "*,S=*")
     # find counts in units of a kilobyte, rounded up.
     equal(len(out.splitlines()),
