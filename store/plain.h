@@ -4,8 +4,9 @@
  * caller takes bytes before it fetches and waits while others hold too many.
  * A message is reference-counted and wiped when its last user lets go, unless
  * only a part of it was served (message_served): then it is held until all of
- * it was, it has been idle for some seconds, or its bytes are wanted. Large messages are in undumpable memory, locked as far as
- * RLIMIT_MEMLOCK allows. Threads: any. */
+ * it was, it has been idle for some seconds, or its bytes are wanted. Large
+ * messages are in undumpable memory, locked as far as RLIMIT_MEMLOCK allows.
+ * Threads: any. */
 #ifndef SESFS_STORE_PLAIN_H
 #define SESFS_STORE_PLAIN_H
 
