@@ -14,7 +14,9 @@ struct keypolicy {
 	keypolicy_account_fn *ask; /* constant */
 	void *ask_arg; /* constant */
 	pthread_mutex_t lock;
-	char account[16]; /* [lock] "" until learnt */
+	pthread_cond_t answered; /* [lock] is_asking became false */
+	bool is_asking;		 /* [lock] */
+	char account[16];	 /* [lock] "" until learnt */
 };
 
 int
@@ -27,6 +29,7 @@ keypolicy_new(const char *const *keys, size_t n, keypolicy_account_fn *account,
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->answered, NULL);
 	p->ask = account;
 	p->ask_arg = arg;
 	if ((p->key = calloc(n + 1, sizeof(*p->key))) == NULL)
@@ -46,6 +49,7 @@ keypolicy_free(struct keypolicy *p)
 	for (size_t i = 0; i < p->key_len; i++)
 		free(p->key[i]);
 	free(p->key);
+	pthread_cond_destroy(&p->answered);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
@@ -83,23 +87,29 @@ keypolicy_candidates(const struct keypolicy *p, const char *hint,
 	return n;
 }
 
-/* The account's ID, learnt at the first call. */
+/* The account's ID, learnt at the first call; who comes meanwhile waits for the
+ * answer, and asks himself when it was none. */
 static int
 account_get(struct keypolicy *p, char ret[16])
 {
 	int r;
 
-	{
-		LOCK_SCOPE(&p->lock);
-		memcpy(ret, p->account, sizeof(p->account));
-	}
+	pthread_mutex_lock(&p->lock);
+	while (p->is_asking)
+		pthread_cond_wait(&p->answered, &p->lock);
+	memcpy(ret, p->account, sizeof(p->account));
+	p->is_asking = ret[0] == '\0';
+	pthread_mutex_unlock(&p->lock);
 	if (ret[0] != '\0')
 		return 0;
-	if ((r = p->ask(p->ask_arg, ret)) < 0)
-		return r;
+
+	r = p->ask(p->ask_arg, ret);
 	LOCK_SCOPE(&p->lock);
-	memcpy(p->account, ret, sizeof(p->account));
-	return 0;
+	if (r == 0)
+		memcpy(p->account, ret, sizeof(p->account));
+	p->is_asking = false;
+	pthread_cond_broadcast(&p->answered);
+	return r;
 }
 
 int
