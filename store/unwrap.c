@@ -24,6 +24,7 @@ struct unwrap {
 	struct unwrap_opts o; /* constant */
 	pthread_mutex_t lock;
 	struct confirmed confirmed[CONFIRMED_MAX]; /* [lock] */
+	unsigned forgotten; /* [lock] times that all was forgotten */
 	atomic_uint_fast64_t from_ring, from_seal, from_kms;
 };
 
@@ -119,9 +120,28 @@ from_seal(struct unwrap *u, const struct object *o, struct content_key *ret)
 	return 0;
 }
 
+static unsigned
+generation(struct unwrap *u)
+{
+	LOCK_SCOPE(&u->lock);
+	return u->forgotten;
+}
+
+/* Into the ring, unless everything was forgotten since this key was asked
+ * for: it then serves its caller and nobody else. */
+static void
+keep(struct unwrap *u, unsigned since, const struct object *o,
+    const struct content_key *key)
+{
+	LOCK_SCOPE(&u->lock);
+	if (u->forgotten == since)
+		keyring_put(u->o.keyring, o->id, key, u->o.now_s());
+}
+
 int
 unwrap_held(struct unwrap *u, const struct object *o, struct content_key *ret)
 {
+	unsigned since = generation(u);
 	int r;
 
 	if (keyring_get(u->o.keyring, o->id, u->o.now_s(), ret) == 0) {
@@ -131,7 +151,7 @@ unwrap_held(struct unwrap *u, const struct object *o, struct content_key *ret)
 	if ((r = from_seal(u, o, ret)) < 0)
 		return r;
 	atomic_fetch_add(&u->from_seal, 1);
-	keyring_put(u->o.keyring, o->id, ret, u->o.now_s());
+	keep(u, since, o, ret);
 	return 0;
 }
 
@@ -195,6 +215,7 @@ int
 unwrap_fetch(struct unwrap *u, const struct envelope *e, struct object *o,
     struct content_key *ret, enum refusal *ret_why)
 {
+	unsigned since = generation(u);
 	uint8_t dek[KMS_PLAIN_MAX];
 	char arn[KMS_ARN_MAX];
 	size_t dek_len;
@@ -219,7 +240,7 @@ unwrap_fetch(struct unwrap *u, const struct envelope *e, struct object *o,
 		return r;
 	}
 	confirm(u, o->kms_key_id, u->o.now_s());
-	keyring_put(u->o.keyring, o->id, ret, u->o.now_s());
+	keep(u, since, o, ret);
 	seal_key(u, o, ret);
 	return 0;
 }
@@ -233,9 +254,10 @@ unwrap_drop(struct unwrap *u, int64_t object_id)
 void
 unwrap_forget(struct unwrap *u)
 {
-	keyring_wipe(u->o.keyring);
 	seal_forget(u->o.seal);
 	LOCK_SCOPE(&u->lock);
+	u->forgotten++;
+	keyring_wipe(u->o.keyring);
 	memset(u->confirmed, 0, sizeof(u->confirmed));
 }
 
