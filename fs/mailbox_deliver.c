@@ -111,8 +111,9 @@ mark_folder(struct mailbox *m, int64_t folder, struct changes *c)
 	if (r != -ENOENT || m->o.read_only)
 		return r == -ENOENT ? 0 : r;
 	touch(c, folder);
+	/* Nobody's in particular: whoever the mount is said to belong to. */
 	return mailbox_create(m, folder, "maildirfolder", 0666 & ~m->o.umask,
-	    m->o.uid, m->o.gid, &st);
+	    UINT32_MAX, UINT32_MAX, &st);
 }
 
 /* The root's directory for a key directory; the hash comes in when the plain

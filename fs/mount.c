@@ -227,15 +227,22 @@ free_const(const char *s)
 	free(__extension__(char *)(uintptr_t)s);
 }
 
+/* Anywhere: moved, or under another mount, it still serves. When mountinfo
+ * cannot be read, nothing is known to have changed. */
 static bool
 is_still_mounted(const struct mount *m)
 {
-	struct mountinfo info;
-	int r = mountinfo_read(m->o.mountpoint, &info);
+	return mountinfo_read_has(major(m->dev), minor(m->dev)) != 0;
+}
 
-	/* When mountinfo cannot be read, nothing is known to have changed. */
-	return r != -ENOENT &&
-	    (r < 0 || makedev(info.major, info.minor) == m->dev);
+/* Is it ours that lies on top at our path? */
+static bool
+is_at_its_path(const struct mount *m)
+{
+	struct mountinfo info;
+
+	return mountinfo_read(m->o.mountpoint, &info) == 0 &&
+	    makedev(info.major, info.minor) == m->dev;
 }
 
 /* libfuse unmounts by path unless it sees that the connection has ended. After
@@ -246,7 +253,7 @@ unmount(struct mount *m)
 {
 	struct pollfd p = { .fd = fuse_session_fd(m->session) };
 
-	if (is_still_mounted(m) ||
+	if (is_at_its_path(m) ||
 	    (poll(&p, 1, 0) == 1 && p.revents & POLLERR))
 		fuse_session_unmount(m->session);
 }

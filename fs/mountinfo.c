@@ -62,6 +62,32 @@ parse_line(const char *at, const char *end, struct mountinfo *ret)
 								      0;
 }
 
+/* The end of the line that begins at `at`. */
+static const char *
+line_end(const char *at, const char *end)
+{
+	const char *nl = memchr(at, '\n', (size_t)(end - at));
+
+	return nl != NULL ? nl : end;
+}
+
+bool
+mountinfo_has(const char *text, size_t len, unsigned major, unsigned minor)
+{
+	const char *at = text, *end = text + len;
+
+	while (at < end) {
+		const char *stop = line_end(at, end);
+		struct mountinfo one = { 0 };
+
+		if (parse_line(at, stop, &one) == 0 && one.major == major &&
+		    one.minor == minor)
+			return true;
+		at = stop + 1;
+	}
+	return false;
+}
+
 int
 mountinfo_find(const char *text, size_t len, const char *path,
     struct mountinfo *ret)
@@ -72,8 +98,7 @@ mountinfo_find(const char *text, size_t len, const char *path,
 
 	memset(ret, 0, sizeof(*ret));
 	while (at < end) {
-		const char *nl = memchr(at, '\n', (size_t)(end - at));
-		const char *stop = nl != NULL ? nl : end;
+		const char *stop = line_end(at, end);
 
 		memset(&one, 0, sizeof(one));
 		if (parse_line(at, stop, &one) == 0 &&
@@ -116,19 +141,42 @@ slurp(int fd, char **ret, size_t *ret_len)
 	return 0;
 }
 
-int
-mountinfo_read(const char *path, struct mountinfo *ret)
+static int
+slurp_proc(char **ret, size_t *ret_len)
 {
-	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	char *text = NULL;
-	size_t len = 0;
-	int r;
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), r;
 
 	if (fd < 0)
 		return -errno;
-	if ((r = slurp(fd, &text, &len)) == 0)
-		r = mountinfo_find(text, len, path, ret);
-	free(text);
+	r = slurp(fd, ret, ret_len);
 	close(fd);
+	return r;
+}
+
+int
+mountinfo_read(const char *path, struct mountinfo *ret)
+{
+	char *text;
+	size_t len;
+	int r = slurp_proc(&text, &len);
+
+	if (r < 0)
+		return r;
+	r = mountinfo_find(text, len, path, ret);
+	free(text);
+	return r;
+}
+
+int
+mountinfo_read_has(unsigned major, unsigned minor)
+{
+	char *text;
+	size_t len;
+	int r = slurp_proc(&text, &len);
+
+	if (r < 0)
+		return r;
+	r = mountinfo_has(text, len, major, minor);
+	free(text);
 	return r;
 }

@@ -16,7 +16,15 @@ struct mountinfo {
 int mountinfo_find(const char *text, size_t len, const char *path,
     struct mountinfo *ret) MUST_CHECK;
 
-/* The same from /proc; other errors are of reading it. */
+/* Is anything of this device mounted anywhere? Moved and covered mounts are
+ * found, too. */
+bool mountinfo_has(const char *text, size_t len, unsigned major,
+    unsigned minor);
+
+/* The same from /proc: 1, 0, or errors of reading it. */
+int mountinfo_read_has(unsigned major, unsigned minor) MUST_CHECK;
+
+/* mountinfo_find() from /proc; other errors are of reading it. */
 int mountinfo_read(const char *path, struct mountinfo *ret) MUST_CHECK;
 
 #endif

@@ -319,19 +319,6 @@ message_unref(struct message *m)
 }
 
 void
-plain_wipe(struct plain *p, int64_t id)
-{
-	struct message *m = plain_find(p, id);
-
-	if (m == NULL)
-		return;
-	pthread_mutex_lock(&p->lock);
-	unlink_locked(p, m);
-	pthread_mutex_unlock(&p->lock);
-	message_unref(m);
-}
-
-void
 plain_wipe_all(struct plain *p)
 {
 	wipe_idle(p, INT64_MAX);

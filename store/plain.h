@@ -44,7 +44,6 @@ void plain_publish(struct message *m, size_t len);
 void message_ref(struct message *m);
 /* message_data, message_served, message_unref: source.h. */
 
-void plain_wipe(struct plain *p, int64_t id); /* held, if any */
 void plain_wipe_all(struct plain *p);	      /* all that is held idle */
 void plain_expire(struct plain *p, int64_t now_s);
 void plain_get_stats(struct plain *p, uint64_t *ret_bytes, uint64_t *ret_held);

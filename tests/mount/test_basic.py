@@ -713,6 +713,18 @@ def test_end_while_reading(bench):
     bench.cloud.set(s3_latency_ms=0)
 
 
+def test_covered(bench):
+    """Another mount over it ends nothing."""
+    m = filled(bench, 3)
+    subprocess.run(["mount", "-t", "tmpfs", "none", m.path], check=True)
+    try:
+        equal(os.listdir(m.path), [], "what covers it")
+    finally:
+        subprocess.run(["umount", m.path], check=True)
+    equal(len(m.mails()), 3, "uncovered")
+    equal(m.process.poll(), None, "the daemon")
+
+
 def test_odd_keys(bench):
     """Keys of 1,024 bytes, any UTF-8, + % & space and control characters."""
     c = bench.cloud

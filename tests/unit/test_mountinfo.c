@@ -37,7 +37,13 @@ main(void)
 		CHECK_EQ_AT(i, info.minor, cases[i].minor);
 		CHECK_STR_AT(i, info.type, cases[i].type);
 	}
+	CHECK(mountinfo_has(text, strlen(text), 0, 41)); /* covered */
+	CHECK(mountinfo_has(text, strlen(text), 8, 1));
+	CHECK(!mountinfo_has(text, strlen(text), 0, 1));
+	CHECK(!mountinfo_has(text, strlen(text), 0, 43));
+	CHECK_EQ(mountinfo_read_has(0, 0), 0);
 	CHECK_EQ(mountinfo_read("/proc", &info), 0);
+	CHECK_EQ(mountinfo_read_has(info.major, info.minor), 1);
 	CHECK_STR(info.type, "proc");
 	return check_done();
 }

@@ -153,14 +153,6 @@ main(void)
 	plain_expire(p, INT64_MAX);
 	check_stats(p, 0, 0);
 
-	/* wiped while in use: the user keeps it, nobody finds it */
-	m = make(p, 4, BIG);
-	plain_wipe(p, 4);
-	CHECK(plain_find(p, 4) == NULL);
-	CHECK_EQ(message_data(m).ptr[0], 4);
-	message_unref(m);
-	check_stats(p, 0, 0);
-
 	/* a taker waits for what another holds; more than the whole budget is
 	 * granted to one alone */
 	plain_take(p, 2 * BIG);
