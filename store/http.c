@@ -40,8 +40,6 @@ struct http {
 	struct lane lane[HTTP_LANES];
 
 	struct list active; /* network thread */
-	CURL **idle;	    /* network thread: easy handles to reuse */
-	size_t idle_len;
 	int64_t looked_at_ms; /* network thread */
 };
 
@@ -82,20 +80,21 @@ settle(struct http_call *c, int err, CURLcode code)
 	http_call_free(c);
 }
 
-/* Take a call out of flight, keep its handle for another. */
+/* Take a call out of flight. Its handle is not kept for another: since libcurl
+ * 8.7 it holds on to the request that it sent, session token and all, even when
+ * it is reset. Connections are the multi's, TLS sessions the share's. */
 static void
 finish(struct http *h, struct http_call *c, int err, CURLcode code)
 {
 	CURL *easy = c->easy;
 
 	/* The result reads the handle, and the handle points into the call:
-	 * out of the multi first, reset last. */
+	 * out of the multi first, freed last. */
 	curl_multi_remove_handle(h->multi, easy);
 	list_remove(&h->active, c);
 	h->lane[c->lane].active--;
 	settle(c, err, code);
-	curl_easy_reset(easy);
-	h->idle[h->idle_len++] = easy;
+	curl_easy_cleanup(easy);
 }
 
 static void
@@ -109,8 +108,7 @@ launch(struct http *h, struct http_call *c)
 		settle(c, -ETIMEDOUT, CURLE_OK);
 		return;
 	}
-	easy = h->idle_len > 0 ? h->idle[--h->idle_len] : curl_easy_init();
-	if (easy == NULL) {
+	if ((easy = curl_easy_init()) == NULL) {
 		settle(c, -ENOMEM, CURLE_OK);
 		return;
 	}
@@ -249,8 +247,7 @@ setup_curl(struct http *h)
 	/* One thread uses the share: it needs no locks. */
 	curl_share_setopt(h->setup.share, CURLSHOPT_SHARE,
 	    CURL_LOCK_DATA_SSL_SESSION);
-	h->idle = calloc((size_t)h->jobs * HTTP_LANES + 1, sizeof(*h->idle));
-	return h->idle != NULL ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* Signals are for the program's own threads. */
@@ -270,13 +267,10 @@ start_thread(struct http *h)
 static void
 destroy(struct http *h)
 {
-	while (h->idle_len > 0)
-		curl_easy_cleanup(h->idle[--h->idle_len]);
 	curl_multi_cleanup(h->multi);
 	curl_share_cleanup(h->setup.share);
 	pthread_cond_destroy(&h->stopped_cond);
 	pthread_mutex_destroy(&h->lock);
-	free(h->idle);
 	free(h->ca_bundle);
 	free(h);
 }
