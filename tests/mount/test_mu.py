@@ -46,7 +46,7 @@ def test_index_and_find(bench):
     run(bench, "mu", "index", home, "--quiet")
     equal(find(""), sorted(m.mails() + m.mails("Sales")), "after changes")
     equal(len(find("flag:flagged")), 1, "flagged")
-    view = run(bench, "mu", "view", home, m.mails()[0])
+    view = run(bench, "mu", "view", m.mails()[0])
     subject = next(line for line in read(m.mails()[0]).splitlines()
                    if line.startswith(b"Message-ID:"))
     assert subject
