@@ -45,7 +45,7 @@ struct http_setup {
 	CURLSH *share;
 };
 
-/* Make a (fresh or reset) easy handle do this call. */
+/* Make a fresh easy handle do this call. */
 int http_call_setup(struct http_call *c, CURL *easy,
     const struct http_setup *s, int64_t now_ms) MUST_CHECK;
 

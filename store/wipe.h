@@ -12,7 +12,7 @@
  * does it. */
 void wipe_install(void);
 
-/* Have the TLS library of this (fresh or reset) handle wipe what it decrypted
+/* Have the TLS library of this fresh handle wipe what it decrypted
  * once it has been handed over; it would keep it until the connection brings
  * more, or goes. OpenSSL only, others are left as they are. Returns false when
  * libcurl does not take the option. */
