@@ -264,6 +264,10 @@ seal_recover(struct seal *s)
 		return 0; /* it opens, or it cannot be told now */
 	if ((r = seal_reset(s)) < 0)
 		return r == -EBUSY ? 0 : r;
+	/* The new one at once: whether it can be had is for status to say. */
+	r = box_prepare(s, true, SEAL_CONTENT_KEY, 0, &b);
+	if (r < 0)
+		log_warn(0, "seal: no new root key now: %s", strerror(-r));
 	return log_warn(1, "seal: the root key is lost with its KMS key; what "
 	    "was sealed is dropped and made anew under %s", s->opts.key_id);
 }
