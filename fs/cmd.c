@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/xattr.h>
 
 int
@@ -42,12 +43,24 @@ cmd_state_dir(const char *mountpoint, char ret[CMD_PATH_MAX])
 	return 0;
 }
 
+#define ASK_STEP_MS 50
+#define ASK_TRIES 100 /* five seconds in all */
+
 int
 cmd_ask(const char *state_dir, const char *request,
     control_progress_fn *progress, void *arg, json_t **ret)
 {
+	const struct timespec step = { .tv_nsec = ASK_STEP_MS * 1000000L };
 	char why[256];
-	int r = control_ask(state_dir, request, progress, arg, ret, why);
+	int r;
+
+	/* One that is just starting has its mount before its socket. */
+	for (int i = 0; i < ASK_TRIES; i++) {
+		r = control_ask(state_dir, request, progress, arg, ret, why);
+		if (r != -ECONNREFUSED && r != -ENOENT)
+			break;
+		nanosleep(&step, NULL);
+	}
 
 	switch (r) {
 	case 0:
