@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <sys/xattr.h>
+#include <time.h>
 
 int
 cmd_fail(int status, const char *fmt, ...)
