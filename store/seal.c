@@ -6,14 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/aead.h"
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/seal_internal.h"
 
 #define BOX_VERSION 1
-#define NONCE_LEN crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define TAG_LEN crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define SUBKEY_LEN crypto_aead_xchacha20poly1305_ietf_KEYBYTES
+#define NONCE_LEN XCHACHA_NONCE_LEN
+#define TAG_LEN XCHACHA_TAG_LEN
+#define SUBKEY_LEN AEAD_KEY_LEN
 #define BOX_HEAD (1 + NONCE_LEN) /* generation, nonce */
 
 /* Associated data: version, generation, uuid, column, row (big endian). */
@@ -182,9 +183,8 @@ seal_box(struct seal *s, enum seal_column col, int64_t row, const void *in,
 		return r;
 	out[0] = b.generation;
 	randombytes_buf(nonce, NONCE_LEN);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(out + BOX_HEAD, NULL, in,
-	    len, b.aad, sizeof(b.aad), NULL, nonce, b.subkey);
-	return 0;
+	return xchacha_seal(b.subkey, nonce,
+	    (struct slice){ b.aad, sizeof(b.aad) }, in, len, out + BOX_HEAD);
 }
 
 int
@@ -197,11 +197,10 @@ seal_open(struct seal *s, enum seal_column col, int64_t row,
 	if (len < SEAL_OVERHEAD)
 		return -EBADMSG;
 	b.generation = box[0];
-	if ((r = box_prepare(s, false, col, row, &b)) == 0 &&
-	    crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL,
-		box + BOX_HEAD, len - BOX_HEAD, b.aad, sizeof(b.aad), box + 1,
-		b.subkey) != 0)
-		r = -EBADMSG;
+	if ((r = box_prepare(s, false, col, row, &b)) == 0)
+		r = xchacha_open(b.subkey, box + 1,
+		    (struct slice){ b.aad, sizeof(b.aad) }, box + BOX_HEAD,
+		    len - BOX_HEAD, out);
 	if (r < 0)
 		sodium_memzero(out, len - SEAL_OVERHEAD);
 	return r;
