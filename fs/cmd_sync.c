@@ -9,6 +9,7 @@
 #include "fs/graph.h"
 #include "fs/progress.h"
 #include "fs/statedir.h"
+#include "store/stamp.h"
 
 static struct sync *interrupted_sync; /* for the signal handler alone */
 
@@ -104,7 +105,7 @@ on_daemon_progress(void *arg, const json_t *j)
 		.elapsed_ms = (int64_t)number(j, "elapsed_ms"),
 	};
 
-	progress_show(arg, &s, progress_now_ms(), false);
+	progress_show(arg, &s, stamp_now_ms(), false);
 }
 
 static int

@@ -19,6 +19,7 @@
 #include "store/hdrpack.h"
 #include "store/http.h"
 #include "store/lock.h"
+#include "store/stamp.h"
 
 #define WORKERS_MAX 32
 
@@ -145,10 +146,10 @@ settle(struct verify *v, const struct object *o, const char *what,
 	v->unknown += what != NULL && is_unknown;
 	s.refused = v->wrong;
 	s.failed = v->unknown;
-	s.elapsed_ms = progress_now_ms() - v->started_ms;
+	s.elapsed_ms = stamp_now_ms() - v->started_ms;
 	if (what != NULL)
 		report(v, o->key, what);
-	progress_show(&v->bar, &s, progress_now_ms(), false);
+	progress_show(&v->bar, &s, stamp_now_ms(), false);
 }
 
 static int64_t
@@ -260,7 +261,7 @@ cmd_verify(const struct config *c)
 		return 1;
 	v.report = json_array();
 	progress_init(&v.bar, stderr);
-	v.started_ms = progress_now_ms();
+	v.started_ms = stamp_now_ms();
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	if ((r = index_each_object(v.g.index, OBJECT_READY, collect, &v)) == 0)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "store/log.h"
+#include "store/stamp.h"
 
 #define KEYRING_SLOTS 16384
 #define PLAIN_LIMIT (64ULL << 20)
@@ -16,10 +17,7 @@
 int64_t
 graph_now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return stamp_now_ms() / 1000;
 }
 
 /* ---- the region ---- */

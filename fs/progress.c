@@ -4,8 +4,9 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "store/stamp.h"
 
 #define DRAW_MS 100   /* between two drawings of the line */
 #define PLAIN_MS 5000 /* between two plain lines */
@@ -134,7 +135,7 @@ progress_init(struct progress *p, FILE *out)
 	if (p->is_tty && ioctl(fileno(out), TIOCGWINSZ, &ws) == 0 &&
 	    ws.ws_col > 0)
 		p->width = ws.ws_col;
-	p->shown_ms = progress_now_ms();
+	p->shown_ms = stamp_now_ms();
 }
 
 void
@@ -164,13 +165,4 @@ progress_end(struct progress *p)
 		fputc('\n', p->out);
 	p->is_drawn = false;
 	fflush(p->out);
-}
-
-int64_t
-progress_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }

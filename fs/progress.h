@@ -44,7 +44,4 @@ void progress_end(struct progress *p);
 const char *progress_size(uint64_t bytes, char ret[32]);
 const char *progress_time(uint64_t seconds, char ret[32]);
 
-/* Monotonic milliseconds. */
-int64_t progress_now_ms(void);
-
 #endif

@@ -9,8 +9,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "store/stamp.h"
 
 #define CHUNK 4096
 
@@ -78,15 +79,6 @@ sockline_connect(const char *dir)
 	return fd;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /* Wait for events on fd. deadline_ms: monotonic, -1 none. */
 static int
 wait_for(int fd, short events, int stop_fd, int64_t deadline_ms)
@@ -97,7 +89,7 @@ wait_for(int fd, short events, int stop_fd, int64_t deadline_ms)
 	int n;
 
 	do {
-		if (deadline_ms >= 0 && (left = deadline_ms - now_ms()) < 0)
+		if (deadline_ms >= 0 && (left = deadline_ms - stamp_now_ms()) < 0)
 			left = 0;
 		n = poll(p, 2, (int)left);
 	} while (n < 0 && errno == EINTR);
@@ -114,7 +106,7 @@ sockline_send(int fd, int stop_fd, const char *data, size_t len,
 {
 	while (len > 0) {
 		ssize_t n;
-		int r = wait_for(fd, POLLOUT, stop_fd, now_ms() + timeout_ms);
+		int r = wait_for(fd, POLLOUT, stop_fd, stamp_now_ms() + timeout_ms);
 
 		if (r < 0)
 			return r;
@@ -180,7 +172,7 @@ int
 sockline_read(int fd, int stop_fd, struct sockline *l, size_t max,
     int64_t timeout_ms, char **ret, size_t *ret_len)
 {
-	int64_t deadline_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t deadline_ms = timeout_ms < 0 ? -1 : stamp_now_ms() + timeout_ms;
 	size_t seen = 0;
 	char *end = NULL;
 	int r;

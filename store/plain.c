@@ -5,10 +5,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "store/lock.h"
 #include "store/source.h"
+#include "store/stamp.h"
 
 struct message {
 	struct plain *owner; /* constant */
@@ -38,15 +38,6 @@ struct plain {
 	struct message *bucket[BUCKETS]; /* [lock] by id */
 	uint64_t held;		     /* [lock] messages in the list */
 };
-
-static int64_t
-clock_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
 
 int
 plain_new(uint64_t limit, struct plain **ret)
@@ -310,7 +301,7 @@ message_unref(struct message *m)
 		return;
 	pthread_mutex_lock(&m->owner->lock);
 	is_last = --m->refs == 0 && !m->is_held;
-	m->idle_since_s = clock_s();
+	m->idle_since_s = stamp_now_ms() / 1000;
 	if (m->refs == 0 && m->is_held)
 		pthread_cond_broadcast(&m->owner->given);
 	pthread_mutex_unlock(&m->owner->lock);

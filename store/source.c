@@ -637,12 +637,6 @@ source_forget_keys(struct source *s)
 }
 
 void
-source_forget_plain(struct source *s)
-{
-	plain_wipe_all(s->plain);
-}
-
-void
 source_expire(struct source *s)
 {
 	int64_t now = s->o.now_s();

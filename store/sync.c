@@ -11,6 +11,7 @@
 #include "store/http.h"
 #include "store/lock.h"
 #include "store/log.h"
+#include "store/stamp.h"
 
 #define BATCH 128	     /* results published in one transaction */
 #define FEED 512	     /* pending ids read from the index at once */
@@ -75,15 +76,6 @@ sync_poll_cost(uint64_t objects, int64_t poll_s)
 	    (double)poll_s;
 }
 
-static int64_t
-clock_ms(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int
 sync_new(const struct sync_opts *o, struct sync **ret)
 {
@@ -129,7 +121,7 @@ sync_free(struct sync *s)
 static void
 report(struct sync *s, bool force)
 {
-	int64_t now = clock_ms(CLOCK_MONOTONIC);
+	int64_t now = stamp_now_ms();
 
 	if (!force && now - s->p.now_ms < PROGRESS_MS)
 		return;
@@ -276,7 +268,7 @@ next_id(struct work *w)
 		return 0;
 	if (w->feed_at == w->feed_n && !w->is_dry) {
 		int n = index_pending(w->sync->o.index,
-		    clock_ms(CLOCK_REALTIME) / 1000, &w->cursor, w->feed,
+		    stamp_now_unix(), &w->cursor, w->feed,
 		    FEED);
 
 		w->feed_at = 0;
@@ -379,7 +371,7 @@ retry_at(const struct object *o)
 
 	for (unsigned i = 0; i < o->tries && wait < RETRY_MAX_S; i++)
 		wait *= 2;
-	return clock_ms(CLOCK_REALTIME) / 1000 +
+	return stamp_now_unix() +
 	    (wait < RETRY_MAX_S ? wait : RETRY_MAX_S);
 }
 
@@ -413,7 +405,7 @@ store_failure(struct sync *s, const struct result *r)
 	    r->object.key, strerror(-r->error));
 	return unless_changed(index_object_retry(s->o.index, r->object.id,
 	    is_network_error(r->error) && r->error != -EACCES ?
-		clock_ms(CLOCK_REALTIME) / 1000 :
+		stamp_now_unix() :
 		retry_at(&r->object)));
 }
 
@@ -620,7 +612,7 @@ reconsider(struct sync *s, bool is_asked)
 		return r;
 	if (r == 0 && len == sizeof(now) && memcmp(now, then, len) == 0)
 		return index_retry_due(s->o.index, KMS_ACCESS,
-		    clock_ms(CLOCK_REALTIME) / 1000);
+		    stamp_now_unix());
 	if ((r = index_retry_refused(s->o.index)) < 0)
 		return r;
 	return index_meta_set(s->o.index, "policy", now, sizeof(now));
@@ -632,7 +624,7 @@ pass(struct sync *s, bool is_asked)
 	int r;
 
 	s->p = (struct sync_progress){
-		.started_ms = clock_ms(CLOCK_MONOTONIC) };
+		.started_ms = stamp_now_ms() };
 	if ((r = reconsider(s, is_asked)) < 0 ||
 	    (r = list(s)) < 0)
 		return r;
@@ -656,7 +648,7 @@ run(struct sync *s, bool is_asked)
 	LOCK_SCOPE(&s->lock);
 	s->status.last_error = r;
 	if (r == 0 || r == -EAGAIN)
-		s->status.last_pass_unix = clock_ms(CLOCK_REALTIME) / 1000;
+		s->status.last_pass_unix = stamp_now_unix();
 	s->status.poll_s = s->o.poll_s;
 	if (s->o.poll_s == 0)
 		s->status.poll_s = sync_poll_interval(c.ready + c.pending +
@@ -722,14 +714,6 @@ sync_start(struct sync *s)
 	return -r;
 }
 
-void
-sync_kick(struct sync *s)
-{
-	LOCK_SCOPE(&s->lock);
-	s->is_kicked = true;
-	pthread_cond_broadcast(&s->changed);
-}
-
 int
 sync_wait(struct sync *s)
 {
@@ -747,7 +731,7 @@ sync_wait(struct sync *s)
 void
 sync_get_status(struct sync *s, struct sync_status *ret)
 {
-	int64_t now = clock_ms(CLOCK_MONOTONIC) / 1000;
+	int64_t now = stamp_now_ms() / 1000;
 
 	LOCK_SCOPE(&s->lock);
 	*ret = s->status;

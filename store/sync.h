@@ -5,7 +5,7 @@
  * is ready to `deliver` in batches ordered by arrival. A pass interrupted at
  * any point loses nothing: pending objects are in the index, the next pass
  * goes on. What failed is tried again at growing intervals, and by any pass
- * that somebody asked for (the first, sync_run, sync_kick, sync_wait). One
+ * that somebody asked for (the first, sync_run, sync_wait). One
  * thread of its own between passes; workers live for a pass. */
 #ifndef SESFS_STORE_SYNC_H
 #define SESFS_STORE_SYNC_H
@@ -63,9 +63,8 @@ void sync_cancel(struct sync *s); /* async-signal-safe */
 
 /* The daemon's thread: a pass now, then every poll interval. */
 int sync_start(struct sync *s) MUST_CHECK;
-/* A pass as soon as may be. */
-void sync_kick(struct sync *s);
-/* Wait until a pass that began after this call has ended; its result. */
+/* Have a pass made as soon as may be, and wait until a pass that began after
+ * this call has ended; its result. */
 int sync_wait(struct sync *s) MUST_CHECK;
 
 struct sync_status {
