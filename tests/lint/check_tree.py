@@ -32,7 +32,7 @@ def files(root):
                             and not f.startswith(("build", "subprojects"))
                             and not pathlib.Path(path, f,
                                                  "build.ninja").exists())
-        for name in sorted(names):
+        for name in sorted(set(names) - SKIP):
             p = pathlib.Path(path, name)
             if p.suffix in TEXT and not p.is_symlink() and p.is_file():
                 yield p
