@@ -318,7 +318,7 @@ start(struct served *s)
 		.control = s->control_path,
 		.allow_other = c->allow_other,
 		.read_only = c->read_only,
-		.max_readers = (unsigned)c->jobs,
+		.max_reads = 2 * (unsigned)c->jobs,
 		.on_stop = on_session_end,
 		.on_stop_arg = s,
 	};
@@ -326,7 +326,7 @@ start(struct served *s)
 	int r;
 
 	if ((r = graph_open(c, GRAPH_CLOUD | GRAPH_INDEX | GRAPH_SOURCE |
-		     GRAPH_MAILBOX | GRAPH_SYNC, &s->graph)) < 0)
+		     GRAPH_MAILBOX | GRAPH_POOL | GRAPH_SYNC, &s->graph)) < 0)
 		return r;
 	if (c->foreground && isatty(STDERR_FILENO) == 1 &&
 	    !has_objects(s->graph.index)) {
@@ -338,6 +338,7 @@ start(struct served *s)
 		return r;
 	signals_arm(&s->signals);
 	mo.mailbox = s->graph.mailbox;
+	mo.pool = s->graph.pool;
 	if ((r = mount_new(&mo, &s->mount)) < 0 ||
 	    (r = control_start(&co, &s->control)) < 0)
 		return r;

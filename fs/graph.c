@@ -324,6 +324,16 @@ open_sync(struct graph *g)
 	return sync_new(&o, &g->sync);
 }
 
+/* A read waits for S3, then for KMS: with twice the jobs at work both have
+ * their hands full. Readers have as many threads again for themselves. */
+static int
+open_pool(struct graph *g)
+{
+	unsigned ahead = 2 * (unsigned)g->c->jobs;
+
+	return pool_new(2 * ahead, ahead, &g->pool);
+}
+
 static int
 open_parts(struct graph *g, unsigned parts)
 {
@@ -337,6 +347,8 @@ open_parts(struct graph *g, unsigned parts)
 		r = open_source(g, parts);
 	if (r == 0 && (parts & GRAPH_MAILBOX))
 		r = open_mailbox(g);
+	if (r == 0 && (parts & GRAPH_POOL))
+		r = open_pool(g);
 	if (r == 0 && (parts & GRAPH_SYNC))
 		r = open_sync(g);
 	return r;
@@ -364,6 +376,7 @@ graph_close(struct graph *g)
 	if (g->http != NULL)
 		http_stop(g->http); /* nobody waits for the network any more */
 	sync_free(TAKE(g->sync));
+	pool_free(TAKE(g->pool));
 	mailbox_free(TAKE(g->mailbox));
 	source_free(TAKE(g->source));
 	blobcache_close(TAKE(g->cache));

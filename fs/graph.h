@@ -8,6 +8,7 @@
 #include "fs/config.h"
 #include "fs/mailbox.h"
 #include "store/keyring.h"
+#include "store/pool.h"
 #include "store/sts.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 	GRAPH_MAILBOX = 1 << 4,	 /* needs an index */
 	GRAPH_SYNC = 1 << 5,	 /* needs all of them */
 	GRAPH_NO_CACHE = 1 << 6, /* every body comes from S3 */
+	GRAPH_POOL = 1 << 7,	 /* needs the cloud */
 };
 
 struct graph {
@@ -34,6 +36,7 @@ struct graph {
 	struct seal *seal;
 	struct source *source;
 	struct mailbox *mailbox;
+	struct pool *pool;
 	struct sync *sync;
 	char region[64]; /* of KMS and STS */
 	/* of sync; may be NULL */

@@ -339,7 +339,7 @@ mailbox_setattr(struct mailbox *m, int64_t ino, const struct stat *want,
 
 static int
 read_message(struct mailbox *m, const struct node *n, off_t off, size_t size,
-    struct mailbox_data *ret)
+    bool may_wait, struct mailbox_data *ret)
 {
 	struct slice all;
 	int r;
@@ -348,7 +348,10 @@ read_message(struct mailbox *m, const struct node *n, off_t off, size_t size,
 		return -EIO;
 	if (off < 0 || (uint64_t)off >= n->size)
 		return 0; /* the end; nothing to fetch for that */
-	if ((r = source_open(m->o.source, n->object_id, &ret->message)) < 0)
+	r = may_wait ?
+	    source_open(m->o.source, n->object_id, &ret->message) :
+	    source_open_local(m->o.source, n->object_id, &ret->message);
+	if (r < 0)
 		return r;
 	all = message_data(ret->message);
 	if ((uint64_t)off < all.len) {
@@ -364,7 +367,7 @@ read_message(struct mailbox *m, const struct node *n, off_t off, size_t size,
 
 int
 mailbox_read(struct mailbox *m, int64_t ino, off_t off, size_t size,
-    uint8_t *buf, struct mailbox_data *ret)
+    bool may_wait, uint8_t *buf, struct mailbox_data *ret)
 {
 	struct node n;
 	ssize_t got;
@@ -376,7 +379,7 @@ mailbox_read(struct mailbox *m, int64_t ino, off_t off, size_t size,
 	if (n.kind == NODE_DIR)
 		return -EISDIR;
 	if (n.kind == NODE_MESSAGE)
-		return read_message(m, &n, off, size, ret);
+		return read_message(m, &n, off, size, may_wait, ret);
 	if ((got = files_read(m->files, ino, buf, size, off)) < 0)
 		return (int)got;
 	ret->data = (struct slice){ buf, (size_t)got };

@@ -103,8 +103,9 @@ struct mailbox_data {
 	struct message *message; /* NULL: see buf */
 	struct slice data;
 };
+/* may_wait false: -EINPROGRESS instead of asking S3 or KMS. */
 int mailbox_read(struct mailbox *m, int64_t ino, off_t off, size_t size,
-    uint8_t *buf, struct mailbox_data *ret) MUST_CHECK;
+    bool may_wait, uint8_t *buf, struct mailbox_data *ret) MUST_CHECK;
 ssize_t mailbox_write(struct mailbox *m, int64_t ino, const void *buf,
     size_t len, off_t off) MUST_CHECK;
 int mailbox_allocate(struct mailbox *m, int64_t ino, int mode, off_t off,

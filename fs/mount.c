@@ -23,7 +23,7 @@
 
 #define WAKE_SIGNAL SIGRTMIN /* ends the loop's sleep; has no other effect */
 #define IDLE_THREADS 10 /* FUSE workers kept when there is little to do */
-#define SPARE_THREADS 16 /* beyond those that may wait for S3 */
+#define MAX_THREADS 32 /* of them in all; none waits for the network */
 
 struct mount {
 	struct mount_opts o; /* constant; strings copied */
@@ -203,7 +203,8 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 		return r;
 	m->ops.mailbox = o->mailbox;
 	m->ops.control = m->o.control;
-	m->ops.max_background = o->max_readers + SPARE_THREADS;
+	m->ops.pool = o->pool;
+	m->ops.max_background = o->max_reads;
 	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (m->stop_fd < 0 || m->done_fd < 0)
@@ -336,7 +337,7 @@ loop(struct mount *m)
 	if (cfg == NULL)
 		return -ENOMEM;
 	fuse_loop_cfg_set_clone_fd(cfg, 0);
-	fuse_loop_cfg_set_max_threads(cfg, m->o.max_readers + SPARE_THREADS);
+	fuse_loop_cfg_set_max_threads(cfg, MAX_THREADS);
 	fuse_loop_cfg_set_idle_threads(cfg, IDLE_THREADS);
 	r = fuse_session_loop_mt(m->session, cfg);
 	fuse_loop_cfg_destroy(cfg);
@@ -357,6 +358,8 @@ mount_run(struct mount *m)
 	if ((r = pthread_create(&m->watcher, NULL, watch, m)) != 0)
 		return -r;
 	r = loop(m);
+	/* Whoever still waits has to be answered before the session goes. */
+	pool_stop(m->o.pool);
 	(void)!write(m->done_fd, &one, sizeof(one));
 	pthread_join(m->watcher, NULL);
 	return r == -ENODEV ? 0 : r;

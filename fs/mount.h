@@ -14,9 +14,10 @@ struct mount_opts {
 	const char *control;	/* socket path, answered to getxattr of the root
 				 * as user.sesfs.control */
 	bool allow_other, read_only;
-	unsigned max_readers;	/* threads that may wait for S3 at once */
+	struct pool *pool;	/* where reads wait for S3 */
+	unsigned max_reads;	/* READs that the kernel may send ahead */
 	/* The session is about to end (mount_stop, or unmounted from outside):
-	 * let go of what readers wait for. Called once, from a thread of
+	 * let go of what reads wait for. Called once, from a thread of
 	 * mount's; may be NULL. */
 	void (*on_stop)(void *arg);
 	void *on_stop_arg;

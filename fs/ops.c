@@ -457,27 +457,69 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
+/* Read and reply, unless that would take waiting: then -EINPROGRESS and no
+ * reply. */
+static int
+read_reply(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    bool may_wait)
+{
+	uint8_t *buf = malloc(size ? size : 1); /* untouched for a message */
+	struct mailbox_data d = { 0 };
+	int r = buf == NULL ? -ENOMEM :
+	    mailbox_read(ops_of(req)->mailbox, (int64_t)ino, off, size,
+		may_wait, buf, &d);
+
+	if (r == 0)
+		fuse_reply_buf(req, (const char *)d.data.ptr, d.data.len);
+	else if (r != -EINPROGRESS)
+		reply_err(req, r);
+	message_unref(d.message);
+	free(buf);
+	return r;
+}
+
+/* A READ that waits for S3 or KMS. */
+struct read_job {
+	struct pool_job job; /* first */
+	fuse_req_t req;
+	fuse_ino_t ino;
+	size_t size;
+	off_t off;
+};
+
+static void
+run_read(struct pool_job *job)
+{
+	struct read_job *j = (struct read_job *)job;
+
+	(void)read_reply(j->req, j->ino, j->size, j->off, true);
+	free(j);
+}
+
+static void
+read_later(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
+{
+	struct read_job *j = malloc(sizeof(*j));
+	int r = -ENOMEM;
+
+	if (j != NULL) {
+		*j = (struct read_job){ { run_read, NULL }, req, ino, size,
+			off };
+		r = pool_submit(ops_of(req)->pool, POOL_READER, &j->job);
+	}
+	if (r < 0) {
+		reply_err(req, r == -EAGAIN ? -ENOMEM : r);
+		free(j);
+	}
+}
+
 static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
-	uint8_t *buf = malloc(size ? size : 1); /* untouched for a message */
-	struct mailbox_data d;
-	int r;
-
-	if (buf == NULL) {
-		reply_err(req, -ENOMEM);
-		return;
-	}
-	r = mailbox_read(begin(req, OPS_READ), (int64_t)ino, off, size, buf,
-	    &d);
-	if (r < 0)
-		reply_err(req, r);
-	else
-		fuse_reply_buf(req, (const char *)d.data.ptr, d.data.len);
-	if (r == 0)
-		message_unref(d.message);
-	free(buf);
+	begin(req, OPS_READ);
+	if (read_reply(req, ino, size, off, false) == -EINPROGRESS)
+		read_later(req, ino, size, off);
 }
 
 static void

@@ -2,15 +2,17 @@
  *
  * I/O is by inode: OPEN, FLUSH and RELEASE are left to the kernel (it is told
  * ENOSYS once, which no program sees), so that a read is at most one READ and a
- * re-read none. Attributes and names are cached by the kernel without limit
- * and taken back by notification. The one place that decides which errno a
- * program sees: ops_errno(). */
+ * re-read none. FUSE's own threads never wait for S3 or KMS: a READ that has to
+ * is answered from the pool. Attributes and names are cached by the kernel
+ * without limit and taken back by notification. The one place that decides
+ * which errno a program sees: ops_errno(). */
 #ifndef SESFS_FS_OPS_H
 #define SESFS_FS_OPS_H
 
 #include <stdatomic.h>
 
 #include "fs/mailbox.h"
+#include "store/pool.h"
 
 struct fuse_lowlevel_ops;
 
@@ -39,6 +41,7 @@ enum ops_count {
 /* The userdata of the FUSE session. */
 struct ops {
 	struct mailbox *mailbox;
+	struct pool *pool;
 	const char *control; /* answered as the root's user.sesfs.control */
 	unsigned max_background; /* requests the kernel may queue ahead */
 	atomic_uint_fast64_t count[OPS_COUNTS];

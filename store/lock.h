@@ -8,7 +8,7 @@
  *	mailbox.folder_lock  mailbox.inval_lock  orphans.lock  files.lock
  *	index.write  index.readers  blobcache.lock  seal.lock  keyring.lock
  *	keypolicy.lock  s3.lock  aws.lock  signer.lock  creds.lock  http.lock
- *	log.lock
+ *	pool.lock  log.lock
  *
  * None is held across network, disk-wait or KMS work, nor across a callback.
  * Exceptions, all on this machine and short: index.write is held across one

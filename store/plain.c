@@ -197,6 +197,38 @@ plain_take(struct plain *p, uint64_t bytes)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* Take what fits when nobody is before us; else an idle message that is in the
+ * way, to be destroyed without the lock, or NULL. */
+static bool
+try_locked(struct plain *p, uint64_t bytes, struct message **ret_idle)
+{
+	*ret_idle = NULL;
+	if (p->turn != p->tickets)
+		return false;
+	if (p->taken != 0 && p->taken + bytes > p->limit) {
+		*ret_idle = pop_idle_locked(p, INT64_MAX);
+		return false;
+	}
+	p->taken += bytes;
+	return true;
+}
+
+bool
+plain_try_take(struct plain *p, uint64_t bytes)
+{
+	struct message *m;
+	bool has;
+
+	do {
+		pthread_mutex_lock(&p->lock);
+		has = try_locked(p, bytes, &m);
+		pthread_mutex_unlock(&p->lock);
+		if (m != NULL)
+			message_destroy(m);
+	} while (m != NULL);
+	return has;
+}
+
 void
 plain_give(struct plain *p, uint64_t bytes)
 {

@@ -27,6 +27,8 @@ DEFINE_FREEP(struct plain, plain_free)
  * keep coming. More than the whole budget is granted when nobody else holds
  * any. Who holds some must not ask for more. */
 void plain_take(struct plain *p, uint64_t bytes);
+/* The same without waiting: false when others wait or hold too many. */
+bool plain_try_take(struct plain *p, uint64_t bytes);
 void plain_give(struct plain *p, uint64_t bytes);
 
 /* A held message of this id, with a reference, or NULL. */

@@ -8,16 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/fetch.h"
 #include "store/hdrpack.h"
 #include "store/lock.h"
 #include "store/log.h"
-#include "store/plain.h"
-#include "store/unwrap.h"
-
-/* A body that fails its tag is fetched again: damage on the way must not
- * refuse mail for good, and twice the same bytes are what the bucket holds. */
-#define FETCHES_MAX 4
+#include "store/opening.h"
 
 /* One message being opened; whoever comes meanwhile waits for its result. */
 struct flight {
@@ -31,13 +25,11 @@ struct flight {
 
 struct source {
 	struct source_opts o; /* constant */
-	struct fetch_opts fetch; /* constant */
-	struct unwrap *unwrap;
-	struct plain *plain;
+	struct opener opener;
 	pthread_mutex_t lock;
 	pthread_cond_t landed; /* [lock] a flight is done */
 	struct flight *flights; /* [lock] */
-	atomic_uint_fast64_t opens, decrypts, auth_failures;
+	atomic_uint_fast64_t opens;
 };
 
 int
@@ -59,11 +51,12 @@ source_new(const struct source_opts *o, struct source **ret)
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return -ENOMEM;
 	s->o = *o;
-	s->fetch = (struct fetch_opts){ o->s3, o->cache, o->seal, o->policy };
+	s->opener.fetch = (struct fetch_opts){ o->s3, o->cache, o->seal,
+		o->policy };
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->landed, NULL);
-	if ((r = unwrap_new(&u, &s->unwrap)) < 0 ||
-	    (r = plain_new(o->plain_limit, &s->plain)) < 0)
+	if ((r = unwrap_new(&u, &s->opener.unwrap)) < 0 ||
+	    (r = plain_new(o->plain_limit, &s->opener.plain)) < 0)
 		return r;
 	*ret = TAKE(s);
 	return 0;
@@ -74,8 +67,8 @@ source_free(struct source *s)
 {
 	if (s == NULL)
 		return;
-	unwrap_free(s->unwrap);
-	plain_free(s->plain);
+	unwrap_free(s->opener.unwrap);
+	plain_free(s->opener.plain);
 	pthread_cond_destroy(&s->landed);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -93,201 +86,6 @@ source_key_is_mail(const char *key)
 	    (len < suffix || strcmp(base + len - suffix, instruction) != 0);
 }
 
-/* Which bit of enum accept let this envelope in. */
-static uint8_t
-accept_bit(const struct envelope *e)
-{
-	switch (e->suite) {
-	case SUITE_CBC:
-		return 3;
-	case SUITE_COMMIT:
-		return 2;
-	case SUITE_GCM:
-		return e->wrap == WRAP_KMS ? 0 : 1;
-	case SUITE_PLAIN:
-		break;
-	}
-	return 5;
-}
-
-/* One object on its way to a message. */
-struct opening {
-	struct object *o;
-	bool asked_kms;	     /* the key is as fresh as can be */
-	bool has_new_box;    /* o->key_sealed is not what the index has */
-	enum refusal why;
-	struct envelope *envelope; /* of the body being opened; NULL when a
-				    * held key made it needless */
-	struct message *message; /* decrypted, not yet published */
-	size_t len;		 /* bytes of it */
-};
-
-static int
-read_envelope(struct source *s, struct opening *op, const struct blob *b)
-{
-	int r;
-
-	envelope_free(TAKE(op->envelope));
-	if ((r = fetch_envelope(&s->fetch, op->o, b, b->len, &op->envelope,
-		 &op->why)) < 0)
-		return r;
-	op->o->suite = (uint8_t)op->envelope->suite;
-	op->o->format = accept_bit(op->envelope);
-	return 0;
-}
-
-/* The content key: what is held, else (with the envelope) from KMS. The first
- * look at an object always reads its envelope. */
-static int
-get_key(struct source *s, struct opening *op, const struct blob *b,
-    struct content_key *ret)
-{
-	bool is_first = op->o->state == OBJECT_PENDING;
-	const uint8_t *box;
-	int r;
-
-	if (is_first && (r = read_envelope(s, op, b)) < 0)
-		return r;
-	if ((r = unwrap_held(s->unwrap, op->o, ret)) != -ENOENT)
-		return r;
-	if (!is_first && (r = read_envelope(s, op, b)) < 0)
-		return r;
-	op->asked_kms = true;
-	if (op->envelope->suite == SUITE_PLAIN) {
-		memset(ret, 0, sizeof(*ret));
-		ret->suite = SUITE_PLAIN;
-		return 0;
-	}
-	box = op->o->key_sealed;
-	r = unwrap_fetch(s->unwrap, op->envelope, op->o, ret, &op->why);
-	if (op->o->key_sealed != box)
-		op->has_new_box = true;
-	return r;
-}
-
-/* Is the message as long as was promised: by the index once it is published,
- * by the (unauthenticated) metadata before? */
-static bool
-has_right_length(const struct opening *op)
-{
-	if (op->o->state != OBJECT_PENDING)
-		return op->len == op->o->plain_size;
-	return op->envelope == NULL ||
-	    envelope_len_is(op->envelope, op->len);
-}
-
-static int
-decrypt(struct source *s, struct opening *op, const struct blob *b,
-    const struct content_key *key)
-{
-	CLEANUP(message_unrefp) struct message *m = NULL;
-	int r;
-
-	/* The budget was taken for the size in the index. */
-	if (b->len != op->o->size) {
-		op->why = LENGTH_MISMATCH;
-		return -EBADMSG;
-	}
-	if ((r = plain_message(s->plain, op->o->id, b->len, &m)) < 0)
-		return r;
-	atomic_fetch_add(&s->decrypts, 1);
-	if ((r = content_open(key, b->body, b->len, message_buf(m), &op->len,
-		 &op->why)) < 0)
-		return r;
-	if (!has_right_length(op)) {
-		op->why = LENGTH_MISMATCH;
-		return -EBADMSG;
-	}
-	op->message = TAKE(m);
-	return 0;
-}
-
-/* Open one fetched body. A held key that does not open it may be an old one:
- * KMS is asked before the body is called bad. */
-static int
-open_body(struct source *s, struct opening *op, const struct blob *b)
-{
-	struct content_key key;
-	int r;
-
-	for (;;) {
-		bool was_held;
-
-		op->why = REFUSAL_NONE;
-		if ((r = get_key(s, op, b, &key)) < 0)
-			return r;
-		was_held = !op->asked_kms;
-		r = decrypt(s, op, b, &key);
-		sodium_memzero(&key, sizeof(key));
-		if (r != -EBADMSG || !was_held)
-			return r;
-		unwrap_drop(s->unwrap, op->o->id);
-		free(TAKE(op->o->key_sealed));
-	}
-}
-
-/* The same bytes twice are the bucket's own; different ones were damaged on
- * the way. */
-static bool
-is_same_body(const struct blob *a, const struct blob *b)
-{
-	return a->len == b->len && memcmp(a->body, b->body, a->len) == 0;
-}
-
-/* From S3, again while each try brings other bytes. What opens is cached and
- * left in *b. */
-static int
-open_remote(struct source *s, struct opening *op, struct blob *b)
-{
-	struct blob before = { 0 };
-	int r = 0;
-
-	for (int i = 0; i < FETCHES_MAX; i++) {
-		bool same;
-
-		if ((r = fetch_remote(&s->fetch, op->o, b, &op->why)) < 0)
-			break;
-		r = open_body(s, op, b);
-		if (r == 0)
-			fetch_keep(&s->fetch, op->o, b,
-			    (enum suite)op->o->suite);
-		if (r != -EBADMSG || op->why != AUTH_FAILED)
-			break;
-		atomic_fetch_add(&s->auth_failures, 1);
-		same = before.body != NULL && is_same_body(&before, b);
-		blob_clear(&before);
-		before = *b;
-		memset(b, 0, sizeof(*b));
-		if (same)
-			break;
-	}
-	blob_clear(&before);
-	return r;
-}
-
-/* From the cache, else from S3. The disk's copy may have been damaged (or
- * planted): when it does not open, S3 decides. */
-static int
-open_any(struct source *s, struct opening *op)
-{
-	struct blob b = { 0 };
-	int r = fetch_cached(&s->fetch, op->o, &b);
-
-	if (r == 0 && (r = open_body(s, op, &b)) == -EBADMSG) {
-		blobcache_drop(s->o.cache, op->o->id);
-		blob_clear(&b);
-		op->asked_kms = false;
-		r = -ENOENT;
-	}
-	if (r == -ENOENT)
-		r = open_remote(s, op, &b);
-	if (op->o->suite == SUITE_PLAIN && b.body != NULL)
-		sodium_memzero(b.body, b.len);
-	blob_clear(&b);
-	envelope_free(TAKE(op->envelope));
-	return r;
-}
-
 static int
 refused(const struct object *o, enum refusal why)
 {
@@ -302,6 +100,7 @@ explain(const struct object *o, int r, enum refusal why)
 	switch (r) {
 	case 0:
 	case -ECANCELED: /* the daemon ends */
+	case -EINPROGRESS:
 		return r;
 	case -EBADMSG:
 		return refused(o, why);
@@ -381,11 +180,37 @@ keep_sealed(struct source *s, struct object *o, bool has_new_key,
 		    strerror(-r));
 }
 
+/* Body and plaintext; a published message keeps the second half. */
+static bool
+take_budget(struct source *s, bool may_wait, uint64_t bytes)
+{
+	if (!may_wait)
+		return plain_try_take(s->opener.plain, bytes);
+	plain_take(s->opener.plain, bytes);
+	return true;
+}
+
 static int
-open_object(struct source *s, int64_t id, struct message **ret)
+open_with_budget(struct source *s, struct opening *op, struct message **ret)
+{
+	uint64_t size = op->o->size;
+	int r;
+
+	if (!take_budget(s, !op->is_local, 2 * size))
+		return -EINPROGRESS;
+	if ((r = opening_run(&s->opener, op)) == 0) {
+		plain_publish(op->message, op->len);
+		*ret = op->message;
+	}
+	plain_give(s->opener.plain, r == 0 ? size : 2 * size);
+	return r;
+}
+
+static int
+open_object(struct source *s, int64_t id, bool may_wait, struct message **ret)
 {
 	struct object o;
-	struct opening op = { .o = &o };
+	struct opening op = { .o = &o, .is_local = !may_wait };
 	int r;
 
 	*ret = NULL;
@@ -397,13 +222,7 @@ open_object(struct source *s, int64_t id, struct message **ret)
 		object_clear(&o);
 		return r;
 	}
-	/* Body and plaintext; a published message keeps the second half. */
-	plain_take(s->plain, 2 * o.size);
-	if ((r = open_any(s, &op)) == 0) {
-		plain_publish(op.message, op.len);
-		*ret = op.message;
-	}
-	plain_give(s->plain, r == 0 ? o.size : 2 * o.size);
+	r = open_with_budget(s, &op, ret);
 	r = explain(&o, r, op.why);
 	if (r == 0 && (op.has_new_box || lacks_headers(s, &o)))
 		keep_sealed(s, &o, op.has_new_box, message_data(*ret));
@@ -458,36 +277,64 @@ land_locked(struct source *s, struct flight *f, int r, struct message *m)
 		pthread_cond_broadcast(&s->landed);
 }
 
-int
-source_open(struct source *s, int64_t id, struct message **ret)
+/* Our own flight, or none and the result of the one we found. -EINPROGRESS:
+ * there is one, and we may not wait. */
+static int
+claim(struct source *s, int64_t id, bool may_wait, struct flight **ret_ours,
+    struct message **ret)
+{
+	struct flight *f;
+
+	*ret_ours = NULL;
+	LOCK_SCOPE(&s->lock);
+	if ((f = find_flight_locked(s, id)) != NULL)
+		return may_wait ? join_locked(s, f, ret) : -EINPROGRESS;
+	if ((f = calloc(1, sizeof(*f))) == NULL)
+		return -ENOMEM;
+	f->id = id;
+	f->next = s->flights;
+	s->flights = f;
+	*ret_ours = f;
+	return 0;
+}
+
+static int
+open_once(struct source *s, int64_t id, bool may_wait, struct message **ret)
 {
 	struct flight *f;
 	int r;
 
-	*ret = NULL;
-	atomic_fetch_add(&s->opens, 1);
-	if ((*ret = plain_find(s->plain, id)) != NULL)
+	if ((*ret = plain_find(s->opener.plain, id)) != NULL)
 		return 0;
-
-	pthread_mutex_lock(&s->lock);
-	if ((f = find_flight_locked(s, id)) != NULL) {
-		r = join_locked(s, f, ret);
-		pthread_mutex_unlock(&s->lock);
+	if ((r = claim(s, id, may_wait, &f, ret)) < 0 || f == NULL)
 		return r;
-	}
-	if ((f = calloc(1, sizeof(*f))) != NULL) {
-		f->id = id;
-		f->next = s->flights;
-		s->flights = f;
-	}
-	pthread_mutex_unlock(&s->lock);
-	if (f == NULL)
-		return -ENOMEM;
-
-	r = open_object(s, id, ret);
+	r = open_object(s, id, may_wait, ret);
 
 	LOCK_SCOPE(&s->lock);
 	land_locked(s, f, r, *ret);
+	return r;
+}
+
+int
+source_open(struct source *s, int64_t id, struct message **ret)
+{
+	int r;
+
+	atomic_fetch_add(&s->opens, 1);
+	/* Who joined one that could not wait has to fly themselves. */
+	do
+		r = open_once(s, id, true, ret);
+	while (r == -EINPROGRESS);
+	return r;
+}
+
+int
+source_open_local(struct source *s, int64_t id, struct message **ret)
+{
+	int r = open_once(s, id, false, ret);
+
+	if (r == 0)
+		atomic_fetch_add(&s->opens, 1);
 	return r;
 }
 
@@ -500,11 +347,11 @@ examine_whole(struct source *s, struct object *o, struct rfc822 *h,
 	struct opening op = { .o = o };
 	int r;
 
-	plain_take(s->plain, 2 * o->size);
-	if ((r = open_any(s, &op)) == 0)
+	plain_take(s->opener.plain, 2 * o->size);
+	if ((r = opening_run(&s->opener, &op)) == 0)
 		r = take_headers(s, o, message_buf(op.message), op.len, h);
 	message_unref(op.message);
-	plain_give(s->plain, 2 * o->size);
+	plain_give(s->opener.plain, 2 * o->size);
 	*ret_why = op.why;
 	return r;
 }
@@ -518,10 +365,10 @@ examine_envelope(struct source *s, struct object *o, enum refusal *ret_why)
 	uint64_t len;
 	int r;
 
-	if ((r = fetch_head(&s->fetch, o, &b, &len, ret_why)) == 0 &&
-	    (r = fetch_envelope(&s->fetch, o, &b, len, &e, ret_why)) == 0) {
+	if ((r = fetch_head(&s->opener.fetch, o, &b, &len, ret_why)) == 0 &&
+	    (r = fetch_envelope(&s->opener.fetch, o, &b, len, &e, ret_why)) == 0) {
 		o->suite = (uint8_t)e->suite;
-		o->format = accept_bit(e);
+		o->format = opening_accept_bit(e);
 		o->plain_size = content_plain_len(e->suite, len);
 		o->crlf_size = 0;
 		if (e->suite != SUITE_CBC && !envelope_len_is(e,
@@ -632,8 +479,8 @@ source_recover(struct source *s)
 void
 source_forget_keys(struct source *s)
 {
-	unwrap_forget(s->unwrap);
-	plain_wipe_all(s->plain);
+	unwrap_forget(s->opener.unwrap);
+	plain_wipe_all(s->opener.plain);
 }
 
 void
@@ -641,7 +488,7 @@ source_expire(struct source *s)
 {
 	int64_t now = s->o.now_s();
 
-	plain_expire(s->plain, now);
+	plain_expire(s->opener.plain, now);
 	keyring_expire(s->o.keyring, now);
 	seal_expire(s->o.seal, now);
 }
@@ -651,12 +498,12 @@ source_get_stats(struct source *s, struct source_stats *ret)
 {
 	struct unwrap_stats u;
 
-	unwrap_get_stats(s->unwrap, &u);
+	unwrap_get_stats(s->opener.unwrap, &u);
 	ret->keys_from_ring = u.from_ring;
 	ret->keys_from_seal = u.from_seal;
 	ret->keys_from_kms = u.from_kms;
 	ret->opens = atomic_load(&s->opens);
-	ret->decrypts = atomic_load(&s->decrypts);
-	ret->auth_failures = atomic_load(&s->auth_failures);
-	plain_get_stats(s->plain, &ret->plain_bytes, &ret->plain_messages);
+	ret->decrypts = atomic_load(&s->opener.decrypts);
+	ret->auth_failures = atomic_load(&s->opener.auth_failures);
+	plain_get_stats(s->opener.plain, &ret->plain_bytes, &ret->plain_messages);
 }

@@ -51,6 +51,11 @@ DEFINE_FREEP(struct source, source_free)
  *	-EACCES, -ETIMEDOUT, -ECONNRESET, -EIO ... as in s3.h */
 int source_open(struct source *s, int64_t object_id,
     struct message **ret) MUST_CHECK;
+/* The same, when it can be had at once: from what is in memory and in the blob
+ * cache, without S3, KMS, or waiting for memory. -EINPROGRESS when it cannot:
+ * whatever the reason, source_open knows. */
+int source_open_local(struct source *s, int64_t object_id,
+    struct message **ret) MUST_CHECK;
 struct slice message_data(const struct message *m);
 /* n bytes of it went to a reader; what has wholly been read is wiped when its
  * last user lets go, else some seconds later (plain.h). */

@@ -74,6 +74,7 @@ test_order(struct plain *p)
 	start(&small, &b, 2);
 	CHECK(!atomic_load(&large.has));
 	CHECK(!atomic_load(&small.has));
+	CHECK(!plain_try_take(p, 1)); /* nor by one that does not wait */
 	plain_give(p, BIG);
 	pthread_join(a, NULL);
 	CHECK(!atomic_load(&small.has));
@@ -142,6 +143,14 @@ main(void)
 	CHECK(again == m);
 	message_unref(again);
 	plain_give(p, 2 * BIG);
+
+	/* without waiting: idle ones make room, those in use do not */
+	hold(p, 4, BIG);
+	CHECK(plain_try_take(p, 2 * BIG));
+	CHECK(plain_find(p, 4) == NULL);
+	CHECK(!plain_try_take(p, 1));
+	plain_give(p, 2 * BIG);
+	check_stats(p, BIG, 1);
 
 	/* time: an idle one goes after PLAIN_IDLE_S, one in use never */
 	plain_expire(p, INT64_MAX);
