@@ -1,0 +1,97 @@
+"""Where a scenario takes place: a cloud, mounts and peers of its own, and the
+sizes that this run has."""
+import os
+import re
+import shutil
+import subprocess
+
+from harness import CLOUD, Bench
+from peers import Sesfs, local
+
+CLOUD_BENCH = os.path.join(os.path.dirname(CLOUD), "cloud-bench")
+
+
+class Run:
+    """What the command line asked for."""
+
+    def __init__(self, quick=False, count=None):
+        self.quick = quick
+        self.count = count or (200 if quick else 10000)
+        self.cold_count = min(self.count, 100 if quick else 5000)
+        self.sweep_count = min(self.count, 60 if quick else 3000)
+        self.peer_count = min(self.count, 5 if quick else 300)
+        self.latency_count = min(self.count, 10 if quick else 300)
+        self.large_bytes = (4 if quick else 40) << 20
+        self.reps = 1 if quick else 3
+        self.cheap_reps = 2 if quick else 7
+
+
+class Room(Bench):
+    """A bench of the harness that also ends the peers."""
+
+    def __init__(self):
+        super().__init__()
+        self.parties = []
+
+    def delays(self, s3_ms, kms_ms):
+        self.cloud.set(s3_latency_ms=s3_ms, kms_latency_ms=kms_ms)
+
+    def close(self, failed):
+        for party in self.parties:
+            party.stop()
+        super().close(failed)
+
+
+def cached_tree(run, room, *args):
+    """A mount of `count` messages, all indexed and in the cache, and a copy
+    of them with the same names in the local file system."""
+    room.cloud.generate("mail", "inbound/", run.count, seed=1)
+    sesfs = Sesfs(room, "s3://mail/inbound", "--cache-size", "8G", *args)
+    sesfs.mount.sync()
+    copy = local(room.work)
+    copy.path = os.path.join(room.work, "copy", "new")
+    shutil.copytree(sesfs.path, copy.path)
+    return sesfs, copy
+
+
+class Ceiling:
+    """What the cloud can do: signed GETs a second of a client that does
+    nothing else, by delay and number of connections."""
+
+    NEAR = 0.7  # of that, and the cloud may be what is measured
+    OWN = 0.9   # of what delays allow; below, the cloud itself is slow
+
+    def __init__(self, room, bucket):
+        self.room, self.bucket, self.known = room, bucket, {}
+
+    def rate(self, delay_ms, parallel):
+        key = delay_ms, parallel
+        if key not in self.known:
+            per_s = parallel / (delay_ms / 1000) if delay_ms else 40000
+            self.room.delays(delay_ms, 0)
+            out = subprocess.run(
+                [CLOUD_BENCH, "-p", str(self.room.cloud.port), "-b",
+                 self.bucket, "-c", str(parallel), "-n",
+                 str(int(max(per_s, parallel, 20)))],
+                check=True, capture_output=True, text=True).stdout
+            done, seconds = re.match(r"(\d+) GETs in ([\d.]+) s",
+                                     out).groups()
+            self.known[key] = int(done) / max(float(seconds), 0.01)
+        return self.known[key]
+
+    def as_data(self):
+        """For the JSON."""
+        return [{"delay_ms": d, "parallel": p, "gets_per_s": r}
+                for (d, p), r in self.known.items()]
+
+    def bound(self, delay_ms, parallel, per_s):
+        """Why a figure of so many requests a second is the cloud's and not
+        ours: it is near what the cloud can do, and that is less than its
+        delays allow. None when it is ours."""
+        rate = self.rate(delay_ms, parallel)
+        if delay_ms and rate >= self.OWN * parallel / (delay_ms / 1000):
+            return None
+        if per_s <= self.NEAR * rate:
+            return None
+        return (f"cloud-bound: {per_s:,.0f} requests/s of the {rate:,.0f} "
+                "that the cloud can do here")

@@ -1,0 +1,154 @@
+"""Reading what was never fetched, when S3 takes 30 ms and KMS 10 ms."""
+import json
+import math
+import shutil
+
+from harness import SESFS
+from measure import measured, program, settled, tar, walk
+from peers import Rclone, S3fs, Sesfs
+from room import Ceiling
+from scenarios_read import optional
+
+S3_MS, KMS_MS, JOBS = 30, 10, 64
+ORDERS = ("directory", "inode", "name", "reverse")
+TAG = 16  # bytes that the ciphertext is longer
+
+
+def least_s(messages, s3_ms=S3_MS, kms_ms=KMS_MS, jobs=JOBS):
+    """Seconds that one S3 and one KMS request for each message need, so many
+    at a time, both kinds beside each other."""
+    return math.ceil(messages / jobs) * max(s3_ms, kms_ms) / 1000
+
+
+def cold_mount(s, room, count):
+    """sesfs that knows every message and has fetched none, ready to be
+    started as often as one likes."""
+    room.cloud.generate("mail", "inbound/", count, seed=1)
+    sesfs = Sesfs(room, "s3://mail/inbound", "--index", "envelope")
+    sesfs.mount.sync()
+    sesfs.stop()
+    sesfs.save()
+    room.delays(S3_MS, KMS_MS)
+    s.conditions.update(s3_ms=S3_MS, kms_ms=KMS_MS, jobs=JOBS,
+                        messages=count, sesfs=sesfs.options)
+    return sesfs
+
+
+def from_cold(sesfs, call, *args, **kw):
+    sesfs.restore()
+    sesfs.start()
+    figures = measured(sesfs, call, sesfs.path, *args, **kw)
+    sesfs.stop()
+    return figures
+
+
+def held_to_least(s, ceiling, party, count, goal, least):
+    """The ratio to the least time, or why there is none."""
+    seconds = s.values(party, "seconds")
+    bound = ceiling.bound(S3_MS, JOBS, count / min(seconds))
+    s.result(f"{party} / least time of {least:.2f} s",
+             [t / least for t in seconds], "x", goal, False, bound)
+
+
+def cold(run, s, room):
+    """One reader, each message fetched, unwrapped and verified."""
+    count = run.cold_count
+    sesfs = cold_mount(s, room, count)
+    room.cloud.generate("few", "inbound/", run.peer_count, seed=2)
+    peers = []
+    optional(s, peers, Rclone, room, "few/inbound")
+    optional(s, peers, S3fs, room, "few/inbound")
+    for p in peers:
+        s.conditions[p.name] = (f"{run.peer_count} messages, held to files "
+                                f"per second; {p.options or 'defaults'}")
+    for _ in range(run.reps):
+        figures = from_cold(sesfs, tar)
+        figures["files_per_s"] = count / figures["seconds"]
+        s.add("sesfs, tar", figures)
+        for order in ORDERS:
+            s.add("sesfs, " + order, from_cold(sesfs, walk, order))
+        for p in peers:
+            p.start()
+            s.add(p.name, measured(p, walk, p.path))
+            p.stop()
+    s.ratio("sesfs, directory", Rclone.name, 40)
+    s.ratio("sesfs, directory", S3fs.name, 80)
+    ceiling, least = Ceiling(room, "mail"), least_s(count)
+    for name in ["tar", *ORDERS]:
+        held_to_least(s, ceiling, "sesfs, " + name, count, 1.3, least)
+    s.data["ceiling"] = ceiling.as_data()
+
+
+def sync_once(room, state, *args):
+    """`sesfs sync` from nothing."""
+    shutil.rmtree(state, ignore_errors=True)
+    room.cloud.reset_counters()
+    figures = program([SESFS, "sync", *room.common(state), "--kms-rate",
+                       "100000", *args, "s3://mail/inbound"], room.env)
+    figures["requests"] = {k: v for k, v in room.cloud.counters().items()
+                           if k.startswith(("s3.", "kms.")) and v}
+    return figures
+
+
+def sync(run, s, room):
+    """The first index: list, fetch, unwrap, verify, keep."""
+    count = run.cold_count
+    room.cloud.generate("mail", "inbound/", count, seed=1)
+    room.delays(S3_MS, KMS_MS)
+    s.conditions.update(s3_ms=S3_MS, kms_ms=KMS_MS, jobs=JOBS,
+                        messages=count)
+    for _ in range(run.reps):
+        figures = sync_once(room, room.work + "/state")
+        figures["files_per_s"] = count / figures["seconds"]
+        s.add("sesfs sync", figures)
+    ceiling = Ceiling(room, "mail")
+    held_to_least(s, ceiling, "sesfs sync", count, 1.15, least_s(count))
+    s.data["ceiling"] = ceiling.as_data()
+
+
+def wasted(run, s, room):
+    """What is fetched and not read: a reader that stops, one that jumps."""
+    sesfs = cold_mount(s, room, run.cold_count)
+    some = max(run.cold_count // 10, 1)
+    for what, order in (("stops", "directory"), ("jumps", "random")):
+        for _ in range(run.reps):
+            sesfs.restore()
+            sesfs.start()
+            figures = measured(sesfs, walk, sesfs.path, order, files=some)
+            settled(room.cloud.counters)
+            got, fetched = bytes_fetched(room)
+            sesfs.stop()
+            figures["wasted_gets"] = got - some
+            figures["wasted_bytes"] = fetched - figures["bytes"] - TAG * some
+            s.add(f"sesfs, {what}", figures)
+        s.result(f"reader of {some} that {what}: GETs too many",
+                 s.values(f"sesfs, {what}", "wasted_gets"), "")
+        s.result(f"reader of {some} that {what}: bytes too many",
+                 s.values(f"sesfs, {what}", "wasted_bytes"), "")
+
+
+def bytes_fetched(room):
+    """GETs since the counters were reset, and bytes of their bodies. The
+    cloud's log has the last 4,096 requests; more are taken for as large."""
+    gets = room.cloud.count("s3.get")
+    sizes = [e["bytes"] for e in json.loads(room.cloud.admin(
+        "get", "log", method="GET", n=4096)) if e["op"] == "s3.get"]
+    return gets, round(sum(sizes) * gets / len(sizes)) if sizes else 0
+
+
+def latency(run, s, room):
+    """Single reads at random of what was never fetched."""
+    sesfs = cold_mount(s, room, run.cold_count)
+    for _ in range(run.reps):
+        s.add("sesfs", from_cold(sesfs, walk, "random",
+                                 files=run.latency_count))
+    ceiling = Ceiling(room, "mail")
+    one_ms = 1000 / ceiling.rate(S3_MS, 1)
+    s.conditions["one GET by cloud-bench"] = f"{one_ms:.2f} ms"
+    for name in ("p50", "p99"):
+        ms = [v / 1000 for v in s.values("sesfs", name + "_us")]
+        s.result(f"{name} over the longer delay",
+                 [v - max(S3_MS, KMS_MS) for v in ms], "ms",
+                 2 if name == "p50" else None, False)
+        s.result(f"{name} over both delays",
+                 [v - S3_MS - KMS_MS for v in ms], "ms")
