@@ -2,6 +2,7 @@
  * for loopback, where the server listens. */
 #include "admin.h"
 
+#include "identity.h"
 #include "kms.h"
 
 #include <errno.h>
@@ -61,8 +62,10 @@ set_credential(struct cloud *c, const char *name, const char *value)
 		auth_set(c->auth, NULL, NULL, value);
 	else if (strcmp(name, "token_expired") == 0)
 		auth_set_expired(c->auth, strcmp(value, "0") != 0);
+	else if (strcmp(name, "end_sessions") == 0)
+		auth_end_sessions(c->auth, cloud_now(c));
 	else
-		return false;
+		return identity_set(c->identity, name, value);
 	return true;
 }
 
@@ -111,6 +114,7 @@ reset(struct cloud *c, struct request *req)
 {
 	settings_reset(&c->settings);
 	auth_set_expired(c->auth, false);
+	identity_reset(c->identity);
 	settings(c, req);
 }
 
@@ -207,7 +211,8 @@ static const struct {
 	{ "settings", false, settings, "all settings, JSON" },
 	{ "set", true, set, "NAME=VALUE&... -- settings, deny=ACTION, "
 	    "allow=ACTION, access_key=, secret_key=, session_token=, "
-	    "token_expired=0|1" },
+	    "token_expired=0|1, end_sessions=1 (all temporary ones are expired), "
+	    "texts (see below)" },
 	{ "reset", true, reset, "all settings to their defaults" },
 	{ "counters", false, counters, "requests by operation, JSON" },
 	{ "reset-counters", true, reset_counters, "counters and log to zero" },
@@ -234,6 +239,9 @@ static const struct {
 	{ "manifest", false, admin_manifest, "bucket=&prefix=&after=&limit="
 	    "&sha256=0|1 -- objects, JSON" },
 	{ "generate", true, admin_generate, "see below" },
+	{ "sso-login", true, identity_admin_login, "start_url=&life="
+	    "&client_life= -- the JSON that awscli caches then" },
+	{ "sso-logout", true, identity_admin_logout, "every token ends" },
 	{ "vectors", true, admin_vectors, "path= -- load a file or folder" },
 };
 

@@ -12,7 +12,7 @@
 #define KEYS 16 /* derived signing keys kept: date x region x service */
 
 struct cached_key {
-	char scope[128]; /* date/region/service */
+	char scope[160]; /* access key/date/region/service */
 	uint8_t key[SIGV4_KEY_LEN];
 };
 
@@ -20,6 +20,7 @@ struct auth {
 	pthread_mutex_t lock;
 	char *access_key, *secret_key, *session_token; /* [lock] */
 	bool expired; /* [lock] */
+	struct sessions *sessions; /* constant */
 	struct cached_key keys[KEYS]; /* [lock] */
 	size_t next; /* [lock] slot to reuse */
 };
@@ -31,6 +32,7 @@ auth_new(const char *access_key, const char *secret_key,
 	struct auth *auth = xcalloc(1, sizeof *auth);
 
 	pthread_mutex_init(&auth->lock, NULL);
+	auth->sessions = sessions_new();
 	auth_set(auth, access_key, secret_key,
 	    session_token != NULL ? session_token : "");
 	return auth;
@@ -42,6 +44,7 @@ auth_free(struct auth *auth)
 	if (auth == NULL)
 		return;
 	pthread_mutex_destroy(&auth->lock);
+	sessions_free(auth->sessions);
 	free(auth->access_key);
 	free(auth->secret_key);
 	free(auth->session_token);
@@ -77,10 +80,23 @@ auth_set_expired(struct auth *auth, bool expired)
 	pthread_mutex_unlock(&auth->lock);
 }
 
+void
+auth_issue(struct auth *auth, const char *arn, int64_t now_unix,
+    int64_t life_s, struct session *ret)
+{
+	sessions_issue(auth->sessions, arn, now_unix + life_s, ret);
+}
+
+void
+auth_end_sessions(struct auth *auth, int64_t now_unix)
+{
+	sessions_end(auth->sessions, now_unix);
+}
+
 /* The signing key, from the cache when it is there. */
 static void
-key_locked(struct auth *auth, const struct sigv4_scope *scope, const char *name,
-    uint8_t ret[SIGV4_KEY_LEN])
+key_locked(struct auth *auth, const struct sigv4_scope *scope,
+    const char *secret, const char *name, uint8_t ret[SIGV4_KEY_LEN])
 {
 	struct cached_key *slot;
 
@@ -90,7 +106,7 @@ key_locked(struct auth *auth, const struct sigv4_scope *scope, const char *name,
 			return;
 		}
 	}
-	sigv4_key(auth->secret_key, scope, ret);
+	sigv4_key(secret, scope, ret);
 	if (strlen(name) >= sizeof slot->scope)
 		return;
 	slot = &auth->keys[auth->next++ % KEYS];
@@ -190,16 +206,40 @@ auth_scope(struct request *req)
 			req->service = services[i].service;
 }
 
+/* The same for credentials that were handed out. */
+static enum auth_verdict
+check_session(struct auth *auth, struct request *req, const struct claim *c,
+    const struct session *have, int64_t now_unix, const char *scope,
+    uint8_t key[SIGV4_KEY_LEN])
+{
+	if (c->token == NULL)
+		return AUTH_UNKNOWN_KEY;
+	if (strcmp(c->token, have->token) != 0)
+		return AUTH_BAD_TOKEN;
+	if (now_unix >= have->expires_unix)
+		return AUTH_TOKEN_EXPIRED;
+	req->caller = arena_fmt(&req->arena, "%s", have->arn);
+	pthread_mutex_lock(&auth->lock);
+	key_locked(auth, &c->sig.scope, have->secret, scope, key);
+	pthread_mutex_unlock(&auth->lock);
+	return AUTH_OK;
+}
+
 /* Is the key ours, and the token that goes with it? Fetches the signing key. */
 static enum auth_verdict
 check_caller(struct auth *auth, struct request *req, const struct claim *c,
-    uint8_t key[SIGV4_KEY_LEN])
+    int64_t now_unix, uint8_t key[SIGV4_KEY_LEN])
 {
 	const struct sigv4_scope *s = &c->sig.scope;
 	enum auth_verdict v = AUTH_OK;
-	char *scope = arena_fmt(&req->arena, "%s/%s/%s", s->date, s->region,
-	    s->service);
+	char *scope = arena_fmt(&req->arena, "%s/%s/%s/%s", c->sig.access_key,
+	    s->date, s->region, s->service);
+	struct session have;
 	bool temporary;
+
+	if (sessions_find(auth->sessions, c->sig.access_key, &have) == 0)
+		return check_session(auth, req, c, &have, now_unix, scope,
+		    key);
 
 	pthread_mutex_lock(&auth->lock);
 	temporary = *auth->session_token != '\0';
@@ -211,7 +251,7 @@ check_caller(struct auth *auth, struct request *req, const struct claim *c,
 	else if (c->token != NULL && strcmp(c->token, auth->session_token) != 0)
 		v = AUTH_BAD_TOKEN;
 	else
-		key_locked(auth, s, scope, key);
+		key_locked(auth, s, auth->secret_key, scope, key);
 	pthread_mutex_unlock(&auth->lock);
 	return v;
 }
@@ -327,7 +367,7 @@ judge(struct auth *auth, struct request *req, int64_t now_unix,
 
 	v = claim_read(req, &c);
 	ret->access_key = c.sig.access_key != NULL ? c.sig.access_key : "";
-	if (v != AUTH_OK || (v = check_caller(auth, req, &c, key)) != AUTH_OK ||
+	if (v != AUTH_OK || (v = check_caller(auth, req, &c, now_unix, key)) != AUTH_OK ||
 	    (v = check_time(&c, now_unix)) != AUTH_OK)
 		return v;
 	if (!all_signed(req, c.sig.signed_headers))

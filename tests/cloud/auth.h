@@ -6,6 +6,7 @@
 #define CLOUD_AUTH_H
 
 #include "request.h"
+#include "sessions.h"
 #include "sigv4.h"
 
 #define AUTH_SKEW_MAX (15 * 60) /* seconds */
@@ -52,7 +53,14 @@ void auth_set_expired(struct auth *auth, bool expired);
  * the signature, and set req->service and req->region. */
 void auth_scope(struct request *req);
 
-/* Judge `req`, at `now_unix`. */
+/* Hand out temporary credentials of `arn` for `life_s` seconds from now on. */
+void auth_issue(struct auth *auth, const char *arn, int64_t now_unix,
+    int64_t life_s, struct session *ret);
+
+/* Let all that were handed out be expired. */
+void auth_end_sessions(struct auth *auth, int64_t now_unix);
+
+/* Judge `req`, at `now_unix`; sets req->caller. */
 void auth_check(struct auth *auth, struct request *req, int64_t now_unix,
     struct auth_result *ret);
 

@@ -9,6 +9,7 @@
 #include "objects.h"
 #include "settings.h"
 
+struct identity;
 struct kms;
 
 struct cloud {
@@ -18,6 +19,7 @@ struct cloud {
 	struct auth *auth;
 	struct store *store;
 	struct kms *kms;
+	struct identity *identity;
 	struct journal *journal;
 	uint64_t serial; /* atomic: requests seen */
 	uint64_t kms_window; /* atomic: see faults.c */
@@ -34,6 +36,7 @@ void cloud_need_bucket(struct cloud *c, const char *name);
 void s3_handle(struct cloud *c, struct request *req);
 void kms_handle(struct cloud *c, struct request *req);
 void sts_handle(struct cloud *c, struct request *req);
+void id_handle(struct cloud *c, struct request *req);
 void admin_handle(struct cloud *c, struct request *req);
 
 /* Set req->op (and bucket and key) from what is asked, before anything is
@@ -41,6 +44,7 @@ void admin_handle(struct cloud *c, struct request *req);
 void s3_route(struct cloud *c, struct request *req);
 void kms_route(struct request *req);
 void sts_route(struct request *req);
+void id_route(struct request *req);
 
 /* Answer with an error in the service's own form. */
 void s3_error(struct request *req, int status, const char *code,
@@ -49,6 +53,13 @@ void kms_error(struct request *req, int status, const char *code,
     const char *message);
 void sts_error(struct request *req, int status, const char *code,
     const char *message);
+void id_error(struct request *req, int status, const char *code,
+    const char *message);
+
+/* What a request that is not signed asks for, as far as it may: SERVICE_STS,
+ * SERVICE_ID or SERVICE_NONE. */
+enum service sts_unsigned(struct request *req);
+enum service id_unsigned(struct request *req);
 
 /* The reply to a request that auth_check() refused. */
 void s3_auth_error(struct cloud *c, struct request *req,

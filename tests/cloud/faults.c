@@ -14,6 +14,8 @@ static const struct profile {
 	    SET_KMS_503, SET_KMS_RESET, SET_KMS_TRUNCATE, SET_KMS_STALL },
 	[SERVICE_STS] = { SET_STS_LATENCY, SET_STS_THROTTLE, SET_STS_500,
 	    SET_STS_503, SET_STS_RESET, SET_STS_TRUNCATE, SET_STS_STALL },
+	[SERVICE_ID] = { SET_ID_LATENCY, SET_ID_THROTTLE, SET_ID_500,
+	    SET_ID_503, SET_ID_RESET, SET_ID_TRUNCATE, SET_ID_STALL },
 };
 
 /* Count a KMS request in this second; true when it is one too many. The word
@@ -76,6 +78,13 @@ pick(struct cloud *c, struct request *req, const struct profile *p)
 		req->fault = "bitflip";
 		return FAULT_BITFLIP;
 	}
+	if ((req->service == SERVICE_STS &&
+		settings_happens(&c->settings, SET_STS_GARBAGE)) ||
+	    (req->service == SERVICE_ID &&
+		settings_happens(&c->settings, SET_ID_GARBAGE))) {
+		req->fault = "garbage";
+		return FAULT_GARBAGE;
+	}
 	return FAULT_NONE;
 }
 
@@ -105,6 +114,9 @@ throttle(struct cloud *c, struct request *req)
 		kms_error(req, 400, "ThrottlingException", "Rate exceeded");
 	else if (req->service == SERVICE_STS)
 		sts_error(req, 400, "Throttling", "Rate exceeded");
+	else if (req->service == SERVICE_ID)
+		id_error(req, 429, "TooManyRequestsException",
+		    "Rate exceeded");
 	else
 		s3_error(req, 503, "SlowDown",
 		    "Please reduce your request rate.");
@@ -119,12 +131,14 @@ faults_reply(struct cloud *c, struct request *req, enum fault kind)
 		[SERVICE_S3] = "InternalError",
 		[SERVICE_KMS] = "KMSInternalException",
 		[SERVICE_STS] = "InternalFailure",
+		[SERVICE_ID] = "InternalServerException",
 	};
 	static void (*const error[SERVICE_COUNT])(struct request *, int,
 	    const char *, const char *) = {
 		[SERVICE_S3] = s3_error,
 		[SERVICE_KMS] = kms_error,
 		[SERVICE_STS] = sts_error,
+		[SERVICE_ID] = id_error,
 	};
 
 	switch (kind) {
@@ -142,6 +156,15 @@ faults_reply(struct cloud *c, struct request *req, enum fault kind)
 	default:
 		return false;
 	}
+}
+
+void
+faults_halve(struct request *req)
+{
+	struct buf *b = &req->reply.body;
+
+	if (b->len > 0)
+		b->p[b->len /= 2] = '\0';
 }
 
 void

@@ -8,7 +8,8 @@
 #define KEPT 4096 /* requests */
 
 static const char *const faults[] = { "throttle", "error500", "error503",
-	"reset", "truncate", "stall", "bitflip", "denied", "rate" };
+	"reset", "truncate", "stall", "bitflip", "garbage", "denied",
+	"rate" };
 
 struct entry {
 	enum op op;

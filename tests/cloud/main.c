@@ -1,6 +1,7 @@
 /* sesfs-cloud -- S3, KMS and STS on loopback, in memory, for tests. */
 #include "admin.h"
 #include "generate.h"
+#include "identity.h"
 #include "kms.h"
 #include "server.h"
 #include "vectors.h"
@@ -28,14 +29,16 @@ struct options {
 static void
 usage(FILE *out)
 {
-	struct buf settings = { 0 }, commands = { 0 }, gen = { 0 };
+	struct buf settings = { 0 }, commands = { 0 }, gen = { 0 }, id = { 0 };
 
 	settings_help(&settings);
 	admin_help(&commands);
 	generate_help(&gen);
+	identity_help(&id);
 	fprintf(out,
 	    "usage: sesfs-cloud [options]\n\n"
-	    "S3, KMS and STS on 127.0.0.1, in memory, as strict as AWS.\n\n"
+	    "S3, KMS, STS and the sources of temporary credentials on 127.0.0.1,"
+	    "\nin memory, as strict as AWS.\n\n"
 	    "    --port N            0 picks one (0)\n"
 	    "    --port-file FILE    written, whole, when ready\n"
 	    "    --access-key AK     (test)\n"
@@ -55,11 +58,13 @@ usage(FILE *out)
 	    "400.\n\n"
 	    "Commands, unsigned, under /_cloud/:\n%s\n"
 	    "Settings (default):\n%s\n"
-	    "Parameters of generate (default):\n%s",
-	    commands.p, settings.p, gen.p);
+	    "Parameters of generate (default):\n%s\n"
+	    "Temporary credentials, good for all services until they end:\n%s",
+	    commands.p, settings.p, gen.p, id.p);
 	buf_free(&settings);
 	buf_free(&commands);
 	buf_free(&gen);
+	buf_free(&id);
 }
 
 static int
@@ -330,10 +335,12 @@ main(int argc, char **argv)
 	c.auth = auth_new(o.access_key, o.secret_key, o.session_token);
 	c.store = store_new();
 	c.kms = kms_new(o.region, o.account);
+	c.identity = identity_new();
 	c.journal = journal_new();
 	r = serve(&c, &o, &ends);
 	store_free(c.store);
 	kms_free(c.kms);
+	identity_free(c.identity);
 	journal_free(c.journal);
 	auth_free(c.auth);
 	return r < 0 ? 2 : 0;

@@ -27,7 +27,17 @@ static const struct {
 	[OP_KMS_DESCRIBE] = { "kms.describe", "kms:DescribeKey" },
 	[OP_KMS_OTHER] = { "kms.other", NULL },
 	[OP_STS_IDENTITY] = { "sts.identity", "sts:GetCallerIdentity" },
+	[OP_STS_ASSUME] = { "sts.assume", "sts:AssumeRole" },
+	[OP_STS_WEB] = { "sts.web", "sts:AssumeRoleWithWebIdentity" },
 	[OP_STS_OTHER] = { "sts.other", NULL },
+	[OP_IMDS_TOKEN] = { "imds.token", "imds:Token" },
+	[OP_IMDS_ROLE] = { "imds.role", "imds:Role" },
+	[OP_IMDS_CREDS] = { "imds.creds", "imds:Credentials" },
+	[OP_IMDS_REGION] = { "imds.region", "imds:Region" },
+	[OP_CONTAINER] = { "container", "container:Credentials" },
+	[OP_SSO_CREDS] = { "sso.creds", "sso:GetRoleCredentials" },
+	[OP_OIDC_TOKEN] = { "oidc.token", "sso-oauth:CreateToken" },
+	[OP_ID_OTHER] = { "id.other", NULL },
 };
 
 const char *

@@ -9,7 +9,9 @@
 #include "buf.h"
 
 enum service { SERVICE_NONE, SERVICE_ADMIN, SERVICE_S3, SERVICE_KMS,
-	SERVICE_STS, SERVICE_COUNT };
+	SERVICE_STS,
+	SERVICE_ID, /* IMDS, container endpoint, SSO, OIDC: not signed */
+	SERVICE_COUNT };
 
 /* What was asked for, as counters, log and permissions name it. */
 enum op {
@@ -19,7 +21,9 @@ enum op {
 	OP_S3_BUCKET_DELETE, OP_S3_LOCATION,
 	OP_KMS_DECRYPT, OP_KMS_ENCRYPT, OP_KMS_GENERATE, OP_KMS_DESCRIBE,
 	OP_KMS_OTHER,
-	OP_STS_IDENTITY, OP_STS_OTHER,
+	OP_STS_IDENTITY, OP_STS_ASSUME, OP_STS_WEB, OP_STS_OTHER,
+	OP_IMDS_TOKEN, OP_IMDS_ROLE, OP_IMDS_CREDS, OP_IMDS_REGION,
+	OP_CONTAINER, OP_SSO_CREDS, OP_OIDC_TOKEN, OP_ID_OTHER,
 	OP_COUNT
 };
 
@@ -70,6 +74,7 @@ struct request {
 	enum service service;
 	enum op op;
 	const char *region; /* of the credential scope */
+	const char *caller; /* ARN of a role's session; NULL for the user */
 	const char *bucket, *key; /* NULL when the path has none */
 
 	const char *fault; /* for the log, as are the next two */

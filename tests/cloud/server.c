@@ -101,18 +101,27 @@ judge(struct cloud *c, struct exchange *x)
 	struct request *req = x->req;
 
 	auth_scope(req);
+	if (req->service == SERVICE_NONE && req->path != NULL)
+		req->service = id_unsigned(req);
+	if (req->service == SERVICE_NONE && req->path != NULL)
+		req->service = sts_unsigned(req);
 	if (req->service == SERVICE_NONE)
 		req->service = request_header(req, "x-amz-target") != NULL
 		    ? SERVICE_KMS
 		    : SERVICE_S3;
-	if (req->path != NULL)
+	if (req->path != NULL && req->service != SERVICE_ID)
 		auth_check(c->auth, req, cloud_now(c), &x->auth);
 	if (req->service == SERVICE_S3)
 		s3_route(c, req);
 	else if (req->service == SERVICE_KMS)
 		kms_route(req);
-	else
+	else if (req->service == SERVICE_STS)
 		sts_route(req);
+	else
+		id_route(req);
+	/* Asked with a token of somebody else's instead of a signature. */
+	if (req->op == OP_STS_WEB && x->auth.verdict == AUTH_ANONYMOUS)
+		x->auth.verdict = AUTH_OK;
 }
 
 static void
@@ -137,8 +146,12 @@ serve(struct cloud *c, struct exchange *x)
 		s3_handle(c, x->req);
 	else if (x->req->service == SERVICE_KMS)
 		kms_handle(c, x->req);
-	else
+	else if (x->req->service == SERVICE_STS)
 		sts_handle(c, x->req);
+	else
+		id_handle(c, x->req);
+	if (x->plan.kind == FAULT_GARBAGE)
+		faults_halve(x->req);
 	if (x->plan.kind == FAULT_BITFLIP)
 		faults_flip(c, x->req);
 }

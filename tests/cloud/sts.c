@@ -1,11 +1,11 @@
-/* The STS service: GetCallerIdentity. */
-#include "cloud.h"
+/* The STS service: GetCallerIdentity, and the ways to a role. */
+#include "identity.h"
 
 #include <string.h>
 
 #define STS_NS "https://sts.amazonaws.com/doc/2011-06-15/"
 
-static struct buf *
+struct buf *
 sts_xml(struct request *req, int status)
 {
 	reply_reset(req, status);
@@ -53,9 +53,8 @@ sts_auth_error(struct request *req, const struct auth_result *why)
 		: "The request was not accepted as signed");
 }
 
-/* The value of `name` in a form body, NULL when absent. */
-static const char *
-form_value(struct request *req, const char *name)
+const char *
+sts_form(struct request *req, const char *name)
 {
 	const char *s = req->body.p != NULL ? req->body.p : "";
 	size_t len, name_len = strlen(name);
@@ -70,22 +69,62 @@ form_value(struct request *req, const char *name)
 	return request_query(req, name);
 }
 
+static enum op
+op_of(struct request *req)
+{
+	static const struct {
+		const char *name;
+		enum op op;
+	} actions[] = {
+		{ "GetCallerIdentity", OP_STS_IDENTITY },
+		{ "AssumeRole", OP_STS_ASSUME },
+		{ "AssumeRoleWithWebIdentity", OP_STS_WEB },
+	};
+	const char *action = sts_form(req, "Action");
+	const char *version = sts_form(req, "Version");
+
+	for (size_t i = 0; i < NELEMS(actions) && action != NULL; i++)
+		if (strcmp(action, actions[i].name) == 0 && version != NULL &&
+		    strcmp(version, "2011-06-15") == 0)
+			return actions[i].op;
+	return OP_STS_OTHER;
+}
+
 void
 sts_route(struct request *req)
 {
-	const char *action = form_value(req, "Action");
+	req->op = op_of(req);
+}
 
-	req->op = action != NULL && strcmp(action, "GetCallerIdentity") == 0
-	    ? OP_STS_IDENTITY
-	    : OP_STS_OTHER;
+/* The one operation that needs no signature. */
+enum service
+sts_unsigned(struct request *req)
+{
+	return strcmp(req->path, "/") == 0 && op_of(req) == OP_STS_WEB
+	    ? SERVICE_STS
+	    : SERVICE_NONE;
+}
+
+static void
+identity(struct cloud *c, struct request *req)
+{
+	struct buf *b = sts_xml(req, 200);
+
+	buf_str(b, "<GetCallerIdentityResponse xmlns=\"" STS_NS "\">"
+	    "<GetCallerIdentityResult>");
+	buf_element(b, "Arn", req->caller != NULL ? req->caller
+						  : arena_fmt(&req->arena,
+			"arn:aws:iam::%s:user/test", c->account));
+	buf_fmt(b, "<UserId>AIDASESFSCLOUDTEST000</UserId><Account>%s</Account>"
+	    "</GetCallerIdentityResult><ResponseMetadata><RequestId>%016llx"
+	    "</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
+	    c->account, (unsigned long long)req->serial);
 }
 
 void
 sts_handle(struct cloud *c, struct request *req)
 {
-	struct buf *b;
-
-	if (req->op != OP_STS_IDENTITY) {
+	if (req->op == OP_STS_OTHER) {
 		sts_error(req, 400, "InvalidAction",
 		    "Could not find the operation");
 		return;
@@ -95,11 +134,8 @@ sts_handle(struct cloud *c, struct request *req)
 		sts_error(req, 403, "AccessDenied", "Access denied");
 		return;
 	}
-	b = sts_xml(req, 200);
-	buf_fmt(b, "<GetCallerIdentityResponse xmlns=\"" STS_NS "\">"
-	    "<GetCallerIdentityResult><Arn>arn:aws:iam::%s:user/test</Arn>"
-	    "<UserId>AIDASESFSCLOUDTEST000</UserId><Account>%s</Account>"
-	    "</GetCallerIdentityResult><ResponseMetadata><RequestId>%016llx"
-	    "</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
-	    c->account, c->account, (unsigned long long)req->serial);
+	if (req->op == OP_STS_IDENTITY)
+		identity(c, req);
+	else
+		sts_assume(c, req);
 }
