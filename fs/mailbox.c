@@ -12,6 +12,9 @@
 #include "store/log.h"
 #include "store/plain.h"
 
+/* What glibc's readdir(3) asks for at once, and hence the kernel us. */
+#define DIR_BLKSIZE (128 << 10)
+
 /* ---- life ---- */
 
 static bool
@@ -151,6 +154,7 @@ mailbox_stat(struct mailbox *m, const struct node *n, struct stat *st)
 		st->st_mode = S_IFDIR |
 		    (n->uid != UINT32_MAX ? n->mode : 0777 & ~m->o.umask);
 		st->st_size = 4096;
+		st->st_blksize = DIR_BLKSIZE;
 		/* Always now: what cleans tmp/ goes by its atime. */
 		st->st_atim = to_ts(mailbox_now_ns());
 		return 0;
@@ -197,9 +201,15 @@ mailbox_parent(struct mailbox *m, int64_t dir, int64_t *ret)
 
 int
 mailbox_readdir(struct mailbox *m, int64_t dir, int64_t cookie,
-    struct dirent_row *ret, size_t n)
+    index_known_fn *known, index_dirent_fn *fn, void *arg)
 {
-	return index_readdir(m->o.index, dir, cookie, ret, n);
+	return index_readdir(m->o.index, dir, cookie, known, fn, arg);
+}
+
+uint64_t
+mailbox_version(struct mailbox *m)
+{
+	return index_version(m->o.index);
 }
 
 int

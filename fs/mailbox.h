@@ -75,9 +75,10 @@ enum {
 int mailbox_setattr(struct mailbox *m, int64_t ino, const struct stat *want,
     unsigned what, struct stat *st) MUST_CHECK;
 
-/* Up to n entries after the cookie (0 at first), without "." and "..". */
+/* See index_readdir() and index_version(). */
 int mailbox_readdir(struct mailbox *m, int64_t dir, int64_t cookie,
-    struct dirent_row *ret, size_t n) MUST_CHECK;
+    index_known_fn *known, index_dirent_fn *fn, void *arg) MUST_CHECK;
+uint64_t mailbox_version(struct mailbox *m);
 /* Attributes of an entry that readdir returned. */
 int mailbox_stat_row(struct mailbox *m, const struct dirent_row *row,
     struct stat *st) MUST_CHECK;

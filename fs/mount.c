@@ -194,6 +194,7 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 		return r;
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return -ENOMEM;
+	ops_init(&m->ops);
 	m->o = *o;
 	m->stop_fd = m->done_fd = -1;
 	r = keep(&m->o.source);
@@ -269,6 +270,7 @@ mount_free(struct mount *m)
 		unmount(m);
 	if (m->session != NULL)
 		fuse_session_destroy(m->session);
+	ops_destroy(&m->ops);
 	if (m->stop_fd >= 0)
 		close(m->stop_fd);
 	if (m->done_fd >= 0)

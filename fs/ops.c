@@ -1,15 +1,26 @@
-#define FUSE_USE_VERSION 312
 #include "fs/ops.h"
 
 #include <errno.h>
-#include <fuse_lowlevel.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/ops_priv.h"
 #include "store/log.h"
 
-#define FOREVER (10 * 365 * 86400.0) /* seconds; changes are notified */
-#define ROWS_MAX 256 /* directory entries read from the index at once */
+void
+ops_init(struct ops *o)
+{
+	held_init(&o->held);
+	pthread_mutex_init(&o->lock, NULL);
+}
+
+void
+ops_destroy(struct ops *o)
+{
+	ops_close_listings(o);
+	held_destroy(&o->held);
+	pthread_mutex_destroy(&o->lock);
+}
 
 /* What a program sees. Everything that is not in this table is EIO, and then
  * the log says what it was. */
@@ -57,41 +68,6 @@ ops_errno(int r)
 		log_err(r, "ops: %s, shown as EIO", strerror(-r));
 		return EIO;
 	}
-}
-
-static struct ops *
-ops_of(fuse_req_t req)
-{
-	return fuse_req_userdata(req);
-}
-
-static struct mailbox *
-begin(fuse_req_t req, enum ops_count what)
-{
-	struct ops *o = ops_of(req);
-
-	atomic_fetch_add_explicit(&o->count[what], 1, memory_order_relaxed);
-	return o->mailbox;
-}
-
-static void
-reply_err(fuse_req_t req, int r)
-{
-	if (r < 0)
-		atomic_fetch_add_explicit(&ops_of(req)->count[OPS_ERRORS], 1,
-		    memory_order_relaxed);
-	fuse_reply_err(req, ops_errno(r));
-}
-
-static void
-fill_entry(struct fuse_entry_param *e, const struct stat *st)
-{
-	*e = (struct fuse_entry_param){
-		.ino = st->st_ino,
-		.attr = *st,
-		.attr_timeout = FOREVER,
-		.entry_timeout = FOREVER,
-	};
 }
 
 static void
@@ -144,6 +120,8 @@ op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 	int r = mailbox_lookup(begin(req, OPS_LOOKUP), (int64_t)dir, name,
 	    &st);
 
+	if (r == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+		held_asked(&ops_of(req)->held, (int64_t)st.st_ino);
 	/* No negative entries: an arrival need not be announced by name. */
 	reply_entry(req, r, &st);
 }
@@ -151,6 +129,7 @@ op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 static void
 op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
+	held_remove(&ops_of(req)->held, (int64_t)ino);
 	mailbox_forget(begin(req, OPS_FORGET), (int64_t)ino);
 	fuse_reply_none(req);
 }
@@ -160,8 +139,10 @@ op_forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *f)
 {
 	struct mailbox *m = begin(req, OPS_FORGET);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		held_remove(&ops_of(req)->held, (int64_t)f[i].ino);
 		mailbox_forget(m, (int64_t)f[i].ino);
+	}
 	fuse_reply_none(req);
 }
 
@@ -201,138 +182,6 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *want, int to_set,
 	r = mailbox_setattr(begin(req, OPS_SETATTR), (int64_t)ino, want, what,
 	    &st);
 	reply_attr(req, r, &st);
-}
-
-/* ---- directories ---- */
-
-struct listing {
-	fuse_req_t req;
-	bool plus;
-	char *buf;
-	size_t size, used; /* bytes */
-};
-
-/* Returns false when the entry does not fit any more. */
-static bool
-add_entry(struct listing *l, const char *name, const struct stat *st,
-    bool with_attr, off_t next)
-{
-	struct fuse_entry_param e = { 0 };
-	size_t n;
-
-	if (l->plus) {
-		if (with_attr)
-			fill_entry(&e, st);
-		else
-			e.attr = *st; /* ino 0: the kernel looks it up */
-		n = fuse_add_direntry_plus(l->req, l->buf + l->used,
-		    l->size - l->used, name, &e, next);
-	} else {
-		n = fuse_add_direntry(l->req, l->buf + l->used,
-		    l->size - l->used, name, st, next);
-	}
-	if (n > l->size - l->used)
-		return false;
-	l->used += n;
-	return true;
-}
-
-/* Offsets: 1 after ".", 2 after "..", then the index's cookie + 2. */
-static int
-add_dots(struct listing *l, struct mailbox *m, int64_t dir, off_t off,
-    bool *ret_full)
-{
-	struct stat st = { .st_mode = S_IFDIR, .st_ino = (ino_t)dir };
-	int64_t parent;
-	int r;
-
-	if (off < 1 && !add_entry(l, ".", &st, false, 1))
-		*ret_full = true;
-	if (off >= 2 || *ret_full)
-		return 0;
-	if ((r = mailbox_parent(m, dir, &parent)) < 0)
-		return r;
-	st.st_ino = (ino_t)parent;
-	*ret_full = !add_entry(l, "..", &st, false, 2);
-	return 0;
-}
-
-static int
-add_rows(struct listing *l, struct mailbox *m, int64_t dir, int64_t cookie)
-{
-	/* The least an entry takes, so that few rows are read in vain. */
-	size_t want = l->size / (l->plus ? 176 : 48) + 1;
-	struct dirent_row *row;
-	bool full = false;
-	int n = 0;
-
-	if (want > ROWS_MAX)
-		want = ROWS_MAX;
-	if ((row = malloc(want * sizeof(*row))) == NULL)
-		return -ENOMEM;
-	while (!full && (n = mailbox_readdir(m, dir, cookie, row, want)) > 0)
-		for (int i = 0; i < n && !full; i++) {
-			struct stat st = { .st_ino = (ino_t)row[i].node.ino,
-				.st_mode = row[i].node.kind == NODE_DIR ?
-				    S_IFDIR : S_IFREG };
-			bool ok = l->plus &&
-			    mailbox_stat_row(m, &row[i], &st) == 0;
-
-			full = !add_entry(l, row[i].name, &st, ok,
-			    row[i].cookie + 2);
-			cookie = row[i].cookie;
-		}
-	free(row);
-	return n < 0 && l->used == 0 ? n : 0;
-}
-
-static void
-list(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off, bool plus)
-{
-	struct mailbox *m = begin(req, OPS_READDIR);
-	struct listing l = { req, plus, malloc(size), size, 0 };
-	bool full = false;
-	int r = l.buf == NULL ? -ENOMEM : 0;
-
-	if (r == 0)
-		r = add_dots(&l, m, (int64_t)dir, off, &full);
-	if (r == 0 && !full)
-		r = add_rows(&l, m, (int64_t)dir, off > 2 ? off - 2 : 0);
-	if (r < 0)
-		reply_err(req, r);
-	else
-		fuse_reply_buf(req, l.buf, l.used);
-	free(l.buf);
-}
-
-static void
-op_readdir(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off,
-    struct fuse_file_info *fi)
-{
-	list(req, dir, size, off, false);
-}
-
-static void
-op_readdirplus(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off,
-    struct fuse_file_info *fi)
-{
-	list(req, dir, size, off, true);
-}
-
-/* Answered by us and without a cache: two listings at once over the kernel's
- * cached directory can miss names. */
-static void
-op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	begin(req, OPS_OTHER);
-	fuse_reply_open(req, fi);
-}
-
-static void
-op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	begin(req, OPS_OTHER);
-	fuse_reply_err(req, 0);
 }
 
 /* ---- names ---- */
@@ -429,6 +278,8 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t dir, const char *name)
 	int r = mailbox_link(begin(req, OPS_LINK), (int64_t)ino, (int64_t)dir,
 	    name, &st);
 
+	/* Held by one name, it is not by the other. */
+	held_remove(&ops_of(req)->held, (int64_t)ino);
 	reply_entry(req, r, &st);
 }
 
@@ -657,10 +508,10 @@ const struct fuse_lowlevel_ops ops_table = {
 	.flush = op_flush,
 	.release = op_release,
 	.fsync = op_fsync,
-	.opendir = op_opendir,
-	.readdir = op_readdir,
-	.readdirplus = op_readdirplus,
-	.releasedir = op_releasedir,
+	.opendir = ops_opendir,
+	.readdir = ops_readdir,
+	.readdirplus = ops_readdirplus,
+	.releasedir = ops_releasedir,
 	.fsyncdir = op_fsync,
 	.statfs = op_statfs,
 	.setxattr = op_setxattr,

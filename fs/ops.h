@@ -9,8 +9,10 @@
 #ifndef SESFS_FS_OPS_H
 #define SESFS_FS_OPS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "fs/held.h"
 #include "fs/mailbox.h"
 #include "store/pool.h"
 
@@ -38,14 +40,22 @@ enum ops_count {
 	OPS_COUNTS
 };
 
-/* The userdata of the FUSE session. */
+/* The userdata of the FUSE session. Zeroed, then ops_init; the first four are
+ * the caller's to set. */
 struct ops {
 	struct mailbox *mailbox;
 	struct pool *pool;
 	const char *control; /* answered as the root's user.sesfs.control */
 	unsigned max_background; /* requests the kernel may queue ahead */
 	atomic_uint_fast64_t count[OPS_COUNTS];
+	struct held held;
+	atomic_uint ahead; /* buffers that open directories keep */
+	pthread_mutex_t lock;
+	struct listing *listings; /* [lock] open directories */
 };
+
+void ops_init(struct ops *o);
+void ops_destroy(struct ops *o); /* after the session */
 
 extern const struct fuse_lowlevel_ops ops_table;
 

@@ -232,13 +232,24 @@ int index_lookup(struct index *ix, int64_t dir, const char *name,
 struct dirent_row {
 	int64_t cookie; /* pass the last one back to go on after it */
 	char name[INDEX_NAME_MAX + 1];
-	struct node node;
+	bool has_node;
+	struct node node; /* without has_node: ino only */
 };
-/* Up to n entries of dir after `cookie` (0: from the start), in order of
- * creation. An entry keeps its cookie over renames in the same directory.
- * Returns the count, 0 at the end. */
+/* Does the caller know this inode, and want nothing but its name? */
+typedef bool index_known_fn(void *arg, int64_t ino);
+/* false: it was one too many; the next listing begins with it again. */
+typedef bool index_dirent_fn(void *arg, const struct dirent_row *row);
+/* The entries of dir after `cookie` (0: from the start), in order of creation.
+ * An entry keeps its cookie over renames in the same directory. known may be
+ * NULL; use it where it mostly says true, it is the slower way else. The
+ * functions run in the midst of a read: be short, do not call the index.
+ * Returns 1 when fn stopped it, 0 at the end. */
 int index_readdir(struct index *ix, int64_t dir, int64_t cookie,
-    struct dirent_row *ret, size_t n) MUST_CHECK;
+    index_known_fn *known, index_dirent_fn *fn, void *arg) MUST_CHECK;
+
+/* Another number after each commit of this process; what was read while it
+ * stayed the same is what can be read now. */
+uint64_t index_version(struct index *ix);
 
 /* The path of a directory from the root, names joined by '/'; "" for the root.
  * -ERANGE when it needs more than max bytes with its zero, -ENOENT when it was

@@ -190,28 +190,54 @@ name_read(sqlite3_stmt *st, int col, char ret[INDEX_NAME_MAX + 1])
 	ret[len] = '\0';
 }
 
+/* 1 with the row in *ret, 0 when it has no node. */
+static int
+row_read(struct conn *c, sqlite3_stmt *st, index_known_fn *known, void *arg,
+    struct dirent_row *ret)
+{
+	int r;
+
+	ret->cookie = sqlite3_column_int64(st, 0);
+	name_read(st, 1, ret->name);
+	if (known == NULL) {
+		node_read(st, 2, &ret->node);
+		ret->has_node = true;
+		return 1;
+	}
+	ret->node.ino = sqlite3_column_int64(st, 2);
+	ret->has_node = !known(arg, ret->node.ino);
+	if (!ret->has_node)
+		return 1;
+	r = node_get(c, ret->node.ino, &ret->node);
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
 int
 index_readdir(struct index *ix, int64_t dir, int64_t cookie,
-    struct dirent_row *ret, size_t n)
+    index_known_fn *known, index_dirent_fn *fn, void *arg)
 {
+	enum query q = known != NULL ? Q_READNAMES : Q_READDIR;
+	struct dirent_row row;
 	READER(rd);
 	STMT(st);
-	int r, count = 0;
+	int r, e;
 
-	if (n > INT32_MAX)
-		n = INT32_MAX;
 	if ((r = reader_begin(ix, &rd)) < 0)
 		return r;
-	for (r = QUERY(rd.c, Q_READDIR, &st, V_INT(dir), V_INT(cookie),
-		 V_INT(n));
-	     r == 1; r = conn_next(rd.c, Q_READDIR, st)) {
-		struct dirent_row *e = &ret[count++];
-
-		e->cookie = sqlite3_column_int64(st, 0);
-		name_read(st, 1, e->name);
-		node_read(st, 2, &e->node);
+	for (r = QUERY(rd.c, q, &st, V_INT(dir), V_INT(cookie)); r == 1;
+	     r = conn_next(rd.c, q, st)) {
+		if ((e = row_read(rd.c, st, known, arg, &row)) < 0)
+			return e;
+		if (e == 1 && !fn(arg, &row))
+			return 1;
 	}
-	return r < 0 ? r : count;
+	return r;
+}
+
+uint64_t
+index_version(struct index *ix)
+{
+	return atomic_load(&ix->version);
 }
 
 /* Names arrive from the directory upwards; they are put together from the end

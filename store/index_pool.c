@@ -161,6 +161,8 @@ commit(struct index *ix)
 {
 	int r = RUN0(ix->writer, Q_COMMIT);
 
+	/* Before anybody is told of the change. */
+	atomic_fetch_add(&ix->version, 1);
 	if (r >= 0 && ix->wal_pages >= ix->restart_at) {
 		ix->restart_at = ix->wal_pages + WAL_SOFT;
 		restart_wal(ix);

@@ -35,6 +35,7 @@ enum query {
 	Q_NODE,
 	Q_LOOKUP,
 	Q_READDIR,
+	Q_READNAMES,
 	Q_IS_EMPTY,
 	Q_PATH,
 	Q_NODE_ADD,
@@ -178,6 +179,7 @@ struct index {
 	int restart_at;		 /* [write] pages at which to try harder */
 	atomic_int checkpoint_at; /* pages at which to checkpoint */
 	atomic_bool is_checkpointing;
+	atomic_uint_fast64_t version; /* commits */
 
 	pthread_mutex_t readers;
 	pthread_cond_t returned; /* [readers] a conn became idle */

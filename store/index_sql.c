@@ -57,7 +57,10 @@ const struct query_text index_queries[Q_COUNT] = {
 	[Q_READDIR] = { "list a directory",
 	    "SELECT e.id, e.name, " NODE " FROM entry e "
 	    "INDEXED BY entry_parent CROSS JOIN node n ON n.ino = e.ino "
-	    "WHERE e.parent = ?1 AND e.id > ?2 ORDER BY e.id LIMIT ?3" },
+	    "WHERE e.parent = ?1 AND e.id > ?2 ORDER BY e.id" },
+	[Q_READNAMES] = { "list names",
+	    "SELECT id, name, ino FROM entry INDEXED BY entry_parent "
+	    "WHERE parent = ?1 AND id > ?2 ORDER BY id" },
 	[Q_IS_EMPTY] = { "look into a directory",
 	    "SELECT 1 FROM entry INDEXED BY entry_parent "
 	    "WHERE parent = ?1 LIMIT 1" },

@@ -4,7 +4,7 @@
  * one function trips -Wshadow, which is wanted: two locks at once are rare and
  * deserve a look at this list. Taken in this order, top first:
  *
- *	sync.lock  work.lock  source.lock  plain.lock  unwrap.lock
+ *	listing.lock  ops.lock  sync.lock  work.lock  source.lock  plain.lock  unwrap.lock
  *	mailbox.folder_lock  mailbox.inval_lock  orphans.lock  files.lock
  *	index.write  index.readers  blobcache.lock  seal.lock  keyring.lock
  *	keypolicy.lock  s3.lock  aws.lock  signer.lock  creds.lock  http.lock
@@ -12,7 +12,8 @@
  *
  * None is held across network, disk-wait or KMS work, nor across a callback.
  * Exceptions, all on this machine and short: index.write is held across one
- * SQLite transaction, mailbox.folder_lock across a batch of them,
+ * SQLite transaction, listing.lock across the reading of one reply's rows and
+ * its write to the kernel, mailbox.folder_lock across a batch of them,
  * mailbox.inval_lock across a notification, files.lock across open(2). */
 #ifndef SESFS_STORE_LOCK_H
 #define SESFS_STORE_LOCK_H

@@ -16,7 +16,6 @@
 
 #define PAGE 1000  /* of a listing */
 #define BATCH 256  /* published at once */
-#define LISTED 128 /* entries a readdir */
 
 struct bench {
 	struct index *ix;
@@ -182,40 +181,55 @@ seal(struct bench *b)
 	report("store sealed columns, one batch", b->n, since);
 }
 
-/* Read the directory through; names of every `step`-th entry to `names`. */
-static size_t
-read_dir(struct bench *b, int64_t dir, char (*names)[INDEX_NAME_MAX + 1],
-    int64_t *inos, size_t max)
-{
-	static struct dirent_row row[LISTED];
-	size_t seen = 0, step = b->n / max, kept = 0;
-	int64_t cookie = 0;
-	int n;
+#define SAMPLE 1000
 
-	while ((n = index_readdir(b->ix, dir, cookie, row, LISTED)) > 0) {
-		for (int i = 0; i < n; i++, seen++)
-			if (seen % step == 0 && kept < max) {
-				strcpy(names[kept], row[i].name);
-				inos[kept++] = row[i].node.ino;
-			}
-		cookie = row[n - 1].cookie;
+struct sample {
+	char name[SAMPLE][INDEX_NAME_MAX + 1];
+	int64_t ino[SAMPLE];
+	size_t kept, seen, step;
+};
+
+static bool
+see(void *arg, const struct dirent_row *row)
+{
+	struct sample *s = arg;
+
+	if (s->seen++ % s->step == 0 && s->kept < SAMPLE) {
+		strcpy(s->name[s->kept], row->name);
+		s->ino[s->kept++] = row->node.ino;
 	}
-	must(n, "readdir");
-	return seen;
+	return true;
 }
 
-#define SAMPLE 1000
+static bool
+know(void *arg, int64_t ino)
+{
+	return true;
+}
+
+static void
+read_dir(struct bench *b, index_known_fn *known, struct sample *ret,
+    const char *what)
+{
+	double since = now_s();
+
+	ret->seen = ret->kept = 0;
+	ret->step = b->n / SAMPLE;
+	must(index_readdir(b->ix, b->inbox, 0, known, see, ret), "readdir");
+	report(what, ret->seen, since);
+}
 
 static void
 read_and_change(struct bench *b)
 {
-	static char name[SAMPLE][INDEX_NAME_MAX + 1];
-	static int64_t ino[SAMPLE];
+	static struct sample s;
+	char (*name)[INDEX_NAME_MAX + 1] = s.name;
+	int64_t *ino = s.ino;
 	struct node n, old;
-	double since = now_s();
-	size_t seen = read_dir(b, b->inbox, name, ino, SAMPLE);
+	double since;
 
-	report("readdir, 128 at once, per entry", seen, since);
+	read_dir(b, know, &s, "readdir, names only, per entry");
+	read_dir(b, NULL, &s, "readdir, per entry");
 	since = now_s();
 	for (size_t i = 0; i < 50 * SAMPLE; i++)
 		must(index_lookup(b->ix, b->inbox, name[i * 7 % SAMPLE], &n),

@@ -25,6 +25,33 @@ ix_open(const char *dir)
 	return ix;
 }
 
+/* Up to n entries after the cookie; their number. */
+struct rows_ {
+	struct dirent_row *at;
+	size_t n, max;
+};
+
+static inline bool
+rows_add_(void *arg, const struct dirent_row *row)
+{
+	struct rows_ *r = arg;
+
+	if (r->n == r->max)
+		return false;
+	r->at[r->n++] = *row;
+	return true;
+}
+
+static inline int
+list_dir(struct index *ix, int64_t dir, int64_t cookie,
+    struct dirent_row *ret, size_t n)
+{
+	struct rows_ rows = { ret, 0, n };
+	int r = index_readdir(ix, dir, cookie, NULL, rows_add_, &rows);
+
+	return r < 0 ? r : (int)rows.n;
+}
+
 static inline int64_t
 ino_of(struct index *ix, int64_t dir, const char *name)
 {

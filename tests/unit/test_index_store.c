@@ -161,7 +161,7 @@ test_damaged_page(void)
 		int64_t cookie = 0;
 		int got;
 
-		while ((got = index_readdir(ix, 1, cookie, row, 8)) > 0)
+		while ((got = list_dir(ix, 1, cookie, row, 8)) > 0)
 			cookie = row[got - 1].cookie;
 		bad = got;
 		index_close(ix);
@@ -473,7 +473,7 @@ read_for_ever(void *arg)
 	struct node n;
 
 	while (index_lookup(ix, 1, "stop", &n) == -ENOENT)
-		(void)!index_readdir(ix, 1, 0, row, 4);
+		(void)!list_dir(ix, 1, 0, row, 4);
 	return NULL;
 }
 
@@ -532,7 +532,7 @@ list_once(struct shared *s)
 	int64_t cookie = 0;
 	int got;
 
-	while ((got = index_readdir(s->ix, s->dir, cookie, row,
+	while ((got = list_dir(s->ix, s->dir, cookie, row,
 		    NELEMS(row))) > 0) {
 		for (int i = 0; i < got; i++) {
 			int k = atoi(row[i].name + 1);

@@ -41,7 +41,7 @@ test_new_tree(void)
 	CHECK_EQ(n.nlink, 5);
 	CHECK_EQ(n.parent, INDEX_ROOT_INO);
 	CHECK_EQ(n.uid, UINT32_MAX);
-	CHECK_EQ(index_readdir(ix, INDEX_ROOT_INO, 0, e, 8), 3);
+	CHECK_EQ(list_dir(ix, INDEX_ROOT_INO, 0, e, 8), 3);
 	for (size_t i = 0; i < NELEMS(names); i++) {
 		CHECK_STR_AT(i, e[i].name, names[i]);
 		CHECK_EQ_AT(i, e[i].node.nlink, 2);
@@ -54,7 +54,7 @@ test_new_tree(void)
 	CHECK_STR(path, "");
 	index_close(ix);
 	ix = ix_open(dir);
-	CHECK_EQ(index_readdir(ix, INDEX_ROOT_INO, 0, e, 8), 3);
+	CHECK_EQ(list_dir(ix, INDEX_ROOT_INO, 0, e, 8), 3);
 	index_close(ix);
 	tmpdir_free(dir);
 }
@@ -393,7 +393,7 @@ test_cookies(void)
 		snprintf(name, sizeof(name), "f%d", i);
 		make(ix, d, name, &a_file);
 	}
-	for (cookie = 0; (got = index_readdir(ix, d, cookie, row, 4)) > 0;
+	for (cookie = 0; (got = list_dir(ix, d, cookie, row, 4)) > 0;
 	     cookie = row[got - 1].cookie)
 		for (int i = 0; i < got; i++, seen++) {
 			snprintf(name, sizeof(name), "f%d", seen);
@@ -401,26 +401,117 @@ test_cookies(void)
 		}
 	CHECK_EQ(got, 0);
 	CHECK_EQ(seen, 10);
-	CHECK_EQ(index_readdir(ix, 99, 0, row, 4), 0);
+	CHECK_EQ(list_dir(ix, 99, 0, row, 4), 0);
 
 	/* A name changed in place stays where it is; one that replaces another
 	 * takes its place; one from elsewhere comes last. */
-	CHECK_EQ(index_readdir(ix, d, 0, row, 4), 4);
+	CHECK_EQ(list_dir(ix, d, 0, row, 4), 4);
 	cookie = row[1].cookie;
 	CHECK_EQ(index_rename(ix, d, "f1", d, "renamed", 0, NOW, &n, &old), 0);
 	CHECK_EQ(index_rename(ix, d, "f9", d, "f2", 0, NOW, &n, &old), 0);
 	CHECK_EQ(index_rename(ix, d, "f0", e, "f0", 0, NOW, &n, &old), 0);
 	CHECK_EQ(index_rename(ix, e, "f0", d, "back", 0, NOW, &n, &old), 0);
-	CHECK_EQ(index_readdir(ix, d, 0, row, 4), 4);
+	CHECK_EQ(list_dir(ix, d, 0, row, 4), 4);
 	CHECK_STR(row[0].name, "renamed");
 	CHECK_EQ(row[0].cookie, cookie);
 	CHECK_STR(row[1].name, "f2");
 	CHECK_STR(row[2].name, "f3");
-	for (cookie = 0; (got = index_readdir(ix, d, cookie, row, 4)) > 0;)
+	for (cookie = 0; (got = list_dir(ix, d, cookie, row, 4)) > 0;)
 		cookie = row[got - 1].cookie;
 	CHECK_EQ(index_lookup(ix, d, "back", &n), 0);
-	CHECK_EQ(index_readdir(ix, d, cookie - 1, row, 4), 1);
+	CHECK_EQ(list_dir(ix, d, cookie - 1, row, 4), 1);
 	CHECK_STR(row[0].name, "back");
+	index_close(ix);
+	tmpdir_free(dir);
+}
+
+/* Odd inodes are known to the caller. */
+static bool
+is_odd(void *arg, int64_t ino)
+{
+	return ino % 2 == 1;
+}
+
+struct both {
+	struct dirent_row row[8];
+	size_t n, max;
+};
+
+static bool
+keep(void *arg, const struct dirent_row *row)
+{
+	struct both *b = arg;
+
+	if (b->n == b->max)
+		return false;
+	b->row[b->n++] = *row;
+	return true;
+}
+
+static void
+test_known(void)
+{
+	char *dir = tmpdir_make(), name[16];
+	struct index *ix = ix_open(dir);
+	int64_t d = make(ix, 1, "d", &a_dir);
+	struct both all = { .max = 8 }, known = { .max = 8 };
+
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		make(ix, d, name, &a_file);
+	}
+	CHECK_EQ(index_readdir(ix, d, 0, NULL, keep, &all), 0);
+	CHECK_EQ(index_readdir(ix, d, 0, is_odd, keep, &known), 0);
+	CHECK_EQ(all.n, 6);
+	CHECK_EQ(known.n, 6);
+	for (size_t i = 0; i < all.n; i++) {
+		struct dirent_row *a = &all.row[i], *k = &known.row[i];
+
+		CHECK_AT(i, a->has_node);
+		CHECK_AT(i, k->has_node == (a->node.ino % 2 == 0));
+		CHECK_AT(i, k->cookie == a->cookie);
+		CHECK_AT(i, k->node.ino == a->node.ino);
+		CHECK_STR(k->name, a->name);
+		if (k->has_node)
+			CHECK_AT(i, k->node.ctime_ns == a->node.ctime_ns);
+	}
+
+	/* stopped: the one that did not fit comes again */
+	all.n = 0;
+	all.max = 4;
+	CHECK_EQ(index_readdir(ix, d, 0, is_odd, keep, &all), 1);
+	known.n = 0;
+	CHECK_EQ(index_readdir(ix, d, all.row[3].cookie, NULL, keep, &known),
+	    0);
+	CHECK_EQ(known.n, 2);
+	CHECK_STR(known.row[0].name, "f4");
+	index_close(ix);
+	tmpdir_free(dir);
+}
+
+static void
+test_version(void)
+{
+	char *dir = tmpdir_make();
+	struct index *ix = ix_open(dir);
+	uint64_t v = index_version(ix);
+	struct node n, old;
+
+	CHECK_EQ(index_lookup(ix, 1, "new", &n), 0);
+	CHECK_EQ(index_version(ix), v);
+	make(ix, 1, "a", &a_file);
+	CHECK(index_version(ix) != v);
+	v = index_version(ix);
+	CHECK_EQ(index_rename(ix, 1, "a", 1, "b", 0, NOW, &n, &old), 0);
+	CHECK(index_version(ix) != v);
+
+	/* A batch is seen as a whole, at its end. */
+	v = index_version(ix);
+	CHECK_EQ(index_batch_begin(ix), 0);
+	make(ix, 1, "c", &a_file);
+	CHECK_EQ(index_version(ix), v);
+	CHECK_EQ(index_batch_end(ix, true), 0);
+	CHECK(index_version(ix) != v);
 	index_close(ix);
 	tmpdir_free(dir);
 }
@@ -438,5 +529,7 @@ main(void)
 	test_rename_dirs_and_links();
 	test_times();
 	test_cookies();
+	test_known();
+	test_version();
 	return check_done();
 }
