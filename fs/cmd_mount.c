@@ -326,7 +326,7 @@ start(struct served *s)
 	int r;
 
 	if ((r = graph_open(c, GRAPH_CLOUD | GRAPH_INDEX | GRAPH_SOURCE |
-		     GRAPH_MAILBOX | GRAPH_POOL | GRAPH_SYNC, &s->graph)) < 0)
+		     GRAPH_MAILBOX | GRAPH_AHEAD | GRAPH_SYNC, &s->graph)) < 0)
 		return r;
 	if (c->foreground && isatty(STDERR_FILENO) == 1 &&
 	    !has_objects(s->graph.index)) {
@@ -339,6 +339,7 @@ start(struct served *s)
 	signals_arm(&s->signals);
 	mo.mailbox = s->graph.mailbox;
 	mo.pool = s->graph.pool;
+	mo.prefetch = s->graph.prefetch;
 	if ((r = mount_new(&mo, &s->mount)) < 0 ||
 	    (r = control_start(&co, &s->control)) < 0)
 		return r;

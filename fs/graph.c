@@ -12,6 +12,7 @@
 
 #define KEYRING_SLOTS 16384
 #define PLAIN_LIMIT (64ULL << 20)
+#define UNREAD_MAX (32ULL << 20) /* bytes fetched ahead that nobody read */
 #define REGION_META "aws.region"
 
 int64_t
@@ -325,13 +326,24 @@ open_sync(struct graph *g)
 }
 
 /* A read waits for S3, then for KMS: with twice the jobs at work both have
- * their hands full. Readers have as many threads again for themselves. */
+ * their hands full. Readers have as many threads again for themselves. What is
+ * fetched ahead must find a place in the cache until it is read, or it would be
+ * fetched again. */
 static int
-open_pool(struct graph *g)
+open_ahead(struct graph *g)
 {
 	unsigned ahead = 2 * (unsigned)g->c->jobs;
+	uint64_t share = g->c->cache_size / 4;
+	struct prefetch_opts o = {
+		.index = g->index,
+		.source = g->source,
+		.window = 2 * ahead,
+		.unread_max = share < UNREAD_MAX ? share : UNREAD_MAX,
+	};
+	int r = pool_new(2 * ahead, ahead, &g->pool);
 
-	return pool_new(2 * ahead, ahead, &g->pool);
+	o.pool = g->pool;
+	return r < 0 ? r : prefetch_new(&o, &g->prefetch);
 }
 
 static int
@@ -347,8 +359,8 @@ open_parts(struct graph *g, unsigned parts)
 		r = open_source(g, parts);
 	if (r == 0 && (parts & GRAPH_MAILBOX))
 		r = open_mailbox(g);
-	if (r == 0 && (parts & GRAPH_POOL))
-		r = open_pool(g);
+	if (r == 0 && (parts & GRAPH_AHEAD))
+		r = open_ahead(g);
 	if (r == 0 && (parts & GRAPH_SYNC))
 		r = open_sync(g);
 	return r;
@@ -376,6 +388,9 @@ graph_close(struct graph *g)
 	if (g->http != NULL)
 		http_stop(g->http); /* nobody waits for the network any more */
 	sync_free(TAKE(g->sync));
+	if (g->pool != NULL)
+		pool_stop(g->pool); /* its jobs use all of the below */
+	prefetch_free(TAKE(g->prefetch));
 	pool_free(TAKE(g->pool));
 	mailbox_free(TAKE(g->mailbox));
 	source_free(TAKE(g->source));

@@ -9,6 +9,7 @@
 #include "fs/mailbox.h"
 #include "store/keyring.h"
 #include "store/pool.h"
+#include "store/prefetch.h"
 #include "store/sts.h"
 
 enum {
@@ -19,7 +20,7 @@ enum {
 	GRAPH_MAILBOX = 1 << 4,	 /* needs an index */
 	GRAPH_SYNC = 1 << 5,	 /* needs all of them */
 	GRAPH_NO_CACHE = 1 << 6, /* every body comes from S3 */
-	GRAPH_POOL = 1 << 7,	 /* needs the cloud */
+	GRAPH_AHEAD = 1 << 7,	 /* pool and prefetch; needs a source */
 };
 
 struct graph {
@@ -37,6 +38,7 @@ struct graph {
 	struct source *source;
 	struct mailbox *mailbox;
 	struct pool *pool;
+	struct prefetch *prefetch;
 	struct sync *sync;
 	char region[64]; /* of KMS and STS */
 	/* of sync; may be NULL */

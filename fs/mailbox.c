@@ -388,7 +388,7 @@ mailbox_read(struct mailbox *m, int64_t ino, off_t off, size_t size,
 		return r;
 	if (n.kind == NODE_DIR)
 		return -EISDIR;
-	if (n.kind == NODE_MESSAGE)
+	if ((ret->is_message = n.kind == NODE_MESSAGE))
 		return read_message(m, &n, off, size, may_wait, ret);
 	if ((got = files_read(m->files, ino, buf, size, off)) < 0)
 		return (int)got;

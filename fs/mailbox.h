@@ -101,6 +101,7 @@ int mailbox_link(struct mailbox *m, int64_t ino, int64_t dir, const char *name,
 /* Bytes of a message or file: either a slice of `message` (unref it) or, for a
  * file, `len` bytes in buf (at least `size`). */
 struct mailbox_data {
+	bool is_message;	 /* set also when the read fails */
 	struct message *message; /* NULL: see buf */
 	struct slice data;
 };

@@ -312,7 +312,7 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
  * reply. */
 static int
 read_reply(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-    bool may_wait)
+    bool may_wait, bool *ret_is_message)
 {
 	uint8_t *buf = malloc(size ? size : 1); /* untouched for a message */
 	struct mailbox_data d = { 0 };
@@ -324,6 +324,7 @@ read_reply(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		fuse_reply_buf(req, (const char *)d.data.ptr, d.data.len);
 	else if (r != -EINPROGRESS)
 		reply_err(req, r);
+	*ret_is_message = d.is_message;
 	message_unref(d.message);
 	free(buf);
 	return r;
@@ -342,8 +343,9 @@ static void
 run_read(struct pool_job *job)
 {
 	struct read_job *j = (struct read_job *)job;
+	bool is_message;
 
-	(void)read_reply(j->req, j->ino, j->size, j->off, true);
+	(void)read_reply(j->req, j->ino, j->size, j->off, true, &is_message);
 	free(j);
 }
 
@@ -368,9 +370,16 @@ static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
+	struct prefetch *p = ops_of(req)->prefetch;
+	bool is_message;
+
 	begin(req, OPS_READ);
-	if (read_reply(req, ino, size, off, false) == -EINPROGRESS)
+	if (read_reply(req, ino, size, off, false, &is_message) ==
+	    -EINPROGRESS)
 		read_later(req, ino, size, off);
+	/* The reader has its answer, or waits for S3, while we look ahead. */
+	if (is_message && off == 0)
+		prefetch_read(p, (int64_t)ino);
 }
 
 static void

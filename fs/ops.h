@@ -15,6 +15,7 @@
 #include "fs/held.h"
 #include "fs/mailbox.h"
 #include "store/pool.h"
+#include "store/prefetch.h"
 
 struct fuse_lowlevel_ops;
 
@@ -45,6 +46,7 @@ enum ops_count {
 struct ops {
 	struct mailbox *mailbox;
 	struct pool *pool;
+	struct prefetch *prefetch;
 	const char *control; /* answered as the root's user.sesfs.control */
 	unsigned max_background; /* requests the kernel may queue ahead */
 	atomic_uint_fast64_t count[OPS_COUNTS];

@@ -192,6 +192,21 @@ json_messages(struct source *source)
 }
 
 static json_t *
+json_ahead(struct prefetch *prefetch)
+{
+	struct stream_stats s;
+	json_t *obj = json_object();
+
+	prefetch_get_stats(prefetch, &s);
+	set_u64(obj, "fetched", s.fetched);
+	set_u64(obj, "fetched_bytes", s.fetched_bytes);
+	set_u64(obj, "read", s.hits);
+	set_u64(obj, "unread_bytes", s.unread_bytes);
+	set_u64(obj, "wasted_bytes", s.wasted_bytes);
+	return obj;
+}
+
+static json_t *
 json_seal(struct seal *seal)
 {
 	static const char *const states[] = {
@@ -245,6 +260,7 @@ status_json(const struct status_opts *o, bool all, json_t **ret)
 	json_object_set_new(doc, "cache", json_cache(g->cache));
 	json_object_set_new(doc, "keys", json_keys(g));
 	json_object_set_new(doc, "messages", json_messages(g->source));
+	json_object_set_new(doc, "ahead", json_ahead(g->prefetch));
 	json_object_set_new(doc, "seal", json_seal(g->seal));
 	json_object_set_new(doc, "fuse", json_fuse(o->mount));
 	if ((r = set_refused(doc, g->index, all)) < 0) {

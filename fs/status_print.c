@@ -138,6 +138,7 @@ print_store(FILE *f, const json_t *doc)
 {
 	const json_t *c = json_object_get(doc, "cache");
 	const json_t *k = json_object_get(doc, "keys");
+	const json_t *p = json_object_get(doc, "ahead");
 	const json_t *s = json_object_get(doc, "seal");
 	char a[32], b[32];
 
@@ -146,6 +147,10 @@ print_store(FILE *f, const json_t *doc)
 	    PRIu64 " misses\n", progress_size(number(c, "bytes"), a),
 	    progress_size(number(c, "limit"), b), number(c, "objects"),
 	    number(c, "hits"), number(c, "misses"));
+	print_label(f, "read ahead");
+	fprintf(f, "%" PRIu64 " messages (%s), of which %" PRIu64 " were "
+	    "read since\n", number(p, "fetched"),
+	    progress_size(number(p, "fetched_bytes"), a), number(p, "read"));
 	print_label(f, "keys");
 	fprintf(f, "%" PRIu64 " of %" PRIu64 " held for %s at most, %s; from "
 	    "memory %" PRIu64 ", seal %" PRIu64 ", KMS %" PRIu64 "\n",

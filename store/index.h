@@ -311,6 +311,26 @@ typedef int index_entry_fn(void *arg, int64_t dir, const char *name,
 int index_each_entry(struct index *ix, int64_t dir, index_entry_fn *fn,
     void *arg) MUST_CHECK;
 
+/* The place of a message in a directory: entries as readdir shows them, and
+ * inodes. */
+enum place_order { PLACE_ENTRY, PLACE_INO, PLACE_ORDERS };
+struct index_place {
+	int64_t parent;
+	int64_t at[PLACE_ORDERS]; /* entry, inode */
+	int64_t object_id;
+	uint64_t size; /* bytes of the stored body */
+};
+/* By inode; of several names one in `parent` is preferred. -ENOENT when it is
+ * no message or has no name. */
+int index_place(struct index *ix, int64_t ino, int64_t parent,
+    struct index_place *ret) MUST_CHECK;
+/* Up to n messages of the directory that come after (or before) `from` in that
+ * order, the nearest first; by inode not beyond a gap of 65,535 others. Returns
+ * the count. */
+int index_places(struct index *ix, enum place_order order, bool is_backward,
+    int64_t parent, int64_t from, struct index_place *ret,
+    size_t n) MUST_CHECK;
+
 /* Which directory receives objects under a key directory: "" is the inbox.
  * Folder rows survive renames of the directory; -ENOENT when never made or
  * removed by a client. */

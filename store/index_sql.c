@@ -17,6 +17,15 @@
 	"CASE WHEN " now " > " col " OR " col " - " now " > 1000000000 "       \
 	"THEN " now " ELSE " col " + 1 END"
 
+/* Messages of a directory, in one of the orders of enum place_order. */
+#define PLACES_BY(index)                                                       \
+	"SELECT e.id, e.ino, n.object, o.size FROM entry e INDEXED BY " index  \
+	" CROSS JOIN node n ON n.ino = e.ino AND n.kind = 1 "                  \
+	"AND n.is_gone = 0 CROSS JOIN object o ON o.id = n.object "            \
+	"WHERE e.parent = ?1"
+#define PLACES_BY_ENTRY PLACES_BY("entry_parent")
+#define PLACES_BY_INO PLACES_BY("entry_ino")
+
 const struct query_text index_queries[Q_COUNT] = {
 	[Q_BEGIN] = { "begin", "BEGIN IMMEDIATE" },
 	[Q_COMMIT] = { "commit", "COMMIT" },
@@ -206,4 +215,21 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "SELECT e.parent, e.name, " NODE ", " OBJECT " FROM entry e "
 	    "CROSS JOIN node n ON n.ino = e.ino "
 	    "CROSS JOIN object o ON o.id = n.object WHERE e.id = ?1" },
+
+	[Q_PLACE] = { "find a message's place",
+	    "SELECT e.id, e.ino, n.object, o.size, e.parent FROM entry e "
+	    "INDEXED BY entry_ino CROSS JOIN node n ON n.ino = e.ino "
+	    "CROSS JOIN object o ON o.id = n.object "
+	    "WHERE e.ino = ?1 AND n.kind = 1 "
+	    "ORDER BY e.parent = ?2 DESC, e.id LIMIT 1" },
+	[Q_PLACES_ENTRY] = { "look ahead",
+	    PLACES_BY_ENTRY " AND e.id > ?2 ORDER BY e.id LIMIT ?3" },
+	[Q_PLACES_ENTRY_BACK] = { "look ahead",
+	    PLACES_BY_ENTRY " AND e.id < ?2 ORDER BY e.id DESC LIMIT ?3" },
+	[Q_PLACES_INO] = { "look ahead",
+	    PLACES_BY_INO " AND e.ino > ?2 AND e.ino < ?2 + 65536 "
+	    "ORDER BY e.ino LIMIT ?3" },
+	[Q_PLACES_INO_BACK] = { "look ahead",
+	    PLACES_BY_INO " AND e.ino < ?2 AND e.ino > ?2 - 65536 "
+	    "ORDER BY e.ino DESC LIMIT ?3" },
 };

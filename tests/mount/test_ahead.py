@@ -1,16 +1,17 @@
 """Reads that wait for S3, and what is fetched ahead of them."""
 import os
+import random
 import subprocess
 import threading
 
-from harness import DEADLINE, equal, main, until
+from harness import DEADLINE, equal, main, read, sha256, until
 
 
-def filled(bench, count, *args, **generate):
+def filled(bench, count, *args, **kw):
     """A mount where every first read asks S3 and KMS."""
-    bench.cloud.generate("mail", "inbound/", count, seed=1, **generate)
+    bench.cloud.generate("mail", "inbound/", count, seed=1)
     m = bench.mount("s3://mail/inbound", "--index", "envelope", "--kms-rate",
-                    "100000", *args)
+                    "100000", *args, **kw)
     m.sync()
     return m
 
@@ -47,6 +48,114 @@ def test_blocked_readers(bench):
     equal(m.process.wait(DEADLINE), 0, m.log())
     m.process = None
     bench.cloud.set(s3_latency_ms=0)
+
+
+def gets(bench):
+    c = bench.cloud.counters()
+    return c["s3.get"], c["kms.decrypt"]
+
+
+def ordered(m, how):
+    entries = [(e.inode(), e.name) for e in os.scandir(m.path + "/new")]
+    by = {"directory": None, "inode": entries.sort,
+          "name": lambda: entries.sort(key=lambda e: e[1]),
+          "reverse": lambda: entries.sort(reverse=True)}[how]
+    if by:
+        by()
+    return [f"{m.path}/new/{name}" for _, name in entries]
+
+
+def test_orders(bench):
+    """Whatever order a reader goes in, it finds most there already, and each
+    message is fetched and unwrapped once."""
+    sums = None
+    for n, how in enumerate(("directory", "inode", "name", "reverse")):
+        m = filled(bench, 300, name=f"mnt{n}")
+        if sums is None:
+            sums = {o["sha256"] for o in bench.cloud.manifest("mail")}
+        bench.cloud.set(s3_latency_ms=5, kms_latency_ms=5)
+        bench.cloud.reset_counters()
+        equal({sha256(read(p)) for p in ordered(m, how)}, sums, how)
+        equal(gets(bench), (300, 300), "requests: " + how)
+        ahead = m.status()["ahead"]
+        assert ahead["read"] > 200, (how, ahead)
+        equal(ahead["wasted_bytes"], 0, how)
+        bench.cloud.set(s3_latency_ms=0, kms_latency_ms=0)
+        m.stop()
+
+
+def test_stops(bench):
+    """What is fetched in vain is bounded by what was read, and is kept."""
+    m = filled(bench, 400)
+    mails = ordered(m, "directory")
+    bench.cloud.reset_counters()
+    for p in mails[:20]:
+        read(p)
+
+    def is_ahead():
+        a = m.status()["ahead"]
+        return a["fetched"] > 20 and gets(bench)[0] == 2 + a["fetched"]
+
+    until("messages to be fetched ahead", is_ahead)
+    assert gets(bench)[0] <= 20 + 2 * 20 + 4, gets(bench)
+    for p in mails[20:30]:
+        read(p)
+    assert gets(bench)[0] <= 30 + 2 * 30 + 4, gets(bench)
+    m.stop()
+
+
+def test_random(bench):
+    """Who reads here and there has little fetched ahead."""
+    m = filled(bench, 2000)
+    mails = ordered(m, "directory")
+    bench.cloud.reset_counters()
+    for p in random.Random(3).sample(mails, 100):
+        read(p)
+    assert m.status()["ahead"]["fetched"] <= 30, m.status()["ahead"]
+    m.stop()
+
+
+def test_hints(bench):
+    """posix_fadvise: the reads go out together."""
+    m = filled(bench, 60)
+    mails = ordered(m, "name")[::7]
+    files = [os.open(p, os.O_RDONLY) for p in mails]
+    bench.cloud.set(s3_latency_ms=DEADLINE * 1000)
+    before = m.status()["fuse"]["read"]
+    for fd in files:
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
+    until("all to be asked for", lambda: m.status()["fuse"]["read"]
+          == before + len(files))
+    m.process.terminate()
+    equal(m.process.wait(DEADLINE), 0, m.log())
+    for fd in files:
+        os.close(fd)
+    m.process = None
+    bench.cloud.set(s3_latency_ms=0)
+
+
+def test_no_cache(bench):
+    """Without a cache nothing is fetched that might be fetched again."""
+    m = filled(bench, 40, "--cache-size", "0")
+    bench.cloud.reset_counters()
+    for p in ordered(m, "directory"):
+        read(p)
+    equal(m.status()["ahead"]["fetched"], 0, "fetched ahead")
+    equal(gets(bench), (40, 40), "requests")
+
+
+def test_remount(bench):
+    """From the cache as well, and no request but for the seal's key."""
+    bench.cloud.generate("mail", "inbound/", 300, seed=1)
+    m = bench.mount("s3://mail/inbound", "--kms-rate", "100000")
+    m.sync()
+    m.stop()
+    m.start()
+    bench.cloud.reset_counters()
+    for p in ordered(m, "directory"):
+        read(p)
+    equal(gets(bench), (0, 1), "requests after a remount")
+    assert m.status()["ahead"]["read"] > 200, m.status()["ahead"]
 
 
 main(globals())

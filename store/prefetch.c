@@ -1,0 +1,155 @@
+#include "store/prefetch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/lock.h"
+
+#define INBOX 256 /* reads that wait to be looked at; more are let go */
+
+struct prefetch {
+	struct prefetch_opts o;	 /* constant */
+	struct streams *streams; /* whoever is_busy */
+	pthread_mutex_t lock;
+	bool is_busy;		   /* [lock] someone looks at the inbox */
+	int64_t inbox[INBOX];	   /* [lock] a ring */
+	unsigned first, n;	   /* [lock] */
+	struct stream_stats stats; /* [lock] */
+};
+
+struct open_job {
+	struct pool_job job; /* first */
+	struct source *source;
+	int64_t object_id;
+};
+
+/* What cannot be had is the reader's to complain of: source has logged why. */
+static void
+run_open(struct pool_job *job)
+{
+	struct open_job *j = (struct open_job *)job;
+	struct message *m = NULL;
+
+	if (source_open(j->source, j->object_id, &m) == 0)
+		message_unref(m);
+	free(j);
+}
+
+static bool
+fetch(void *arg, const struct index_place *place)
+{
+	struct prefetch *p = arg;
+	struct open_job *j = malloc(sizeof(*j));
+
+	if (j == NULL)
+		return false;
+	*j = (struct open_job){ { run_open, NULL }, p->o.source,
+		place->object_id };
+	if (pool_submit(p->o.pool, POOL_AHEAD, &j->job) < 0) {
+		free(j);
+		return false;
+	}
+	return true;
+}
+
+static int
+place(void *arg, int64_t ino, int64_t parent, struct index_place *ret)
+{
+	struct prefetch *p = arg;
+
+	return index_place(p->o.index, ino, parent, ret);
+}
+
+static int
+places(void *arg, enum place_order order, bool is_backward, int64_t parent,
+    int64_t from, struct index_place *ret, size_t n)
+{
+	struct prefetch *p = arg;
+
+	return index_places(p->o.index, order, is_backward, parent, from, ret,
+	    n);
+}
+
+int
+prefetch_new(const struct prefetch_opts *o, struct prefetch **ret)
+{
+	CLEANUP(prefetch_freep) struct prefetch *p = calloc(1, sizeof(*p));
+	const struct stream_opts so = {
+		.window = o->window,
+		.unread_max = o->unread_max,
+		.place = place,
+		.places = places,
+		.fetch = fetch,
+		.arg = p,
+	};
+	int r;
+
+	*ret = NULL;
+	if (p == NULL)
+		return -ENOMEM;
+	p->o = *o;
+	pthread_mutex_init(&p->lock, NULL);
+	if ((r = streams_new(&so, &p->streams)) < 0)
+		return r;
+	*ret = TAKE(p);
+	return 0;
+}
+
+void
+prefetch_free(struct prefetch *p)
+{
+	if (p == NULL)
+		return;
+	streams_free(p->streams);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+/* Into the inbox. Returns whether to look at it, as nobody does. */
+static bool
+post(struct prefetch *p, int64_t ino)
+{
+	LOCK_SCOPE(&p->lock);
+	if (p->n < INBOX)
+		p->inbox[(p->first + p->n++) % INBOX] = ino;
+	if (p->is_busy)
+		return false;
+	p->is_busy = true;
+	return true;
+}
+
+/* The next read to look at; 0 ends it. */
+static int64_t
+next(struct prefetch *p)
+{
+	int64_t ino = 0;
+
+	LOCK_SCOPE(&p->lock);
+	streams_get_stats(p->streams, &p->stats);
+	if (p->n == 0) {
+		p->is_busy = false;
+		return 0;
+	}
+	ino = p->inbox[p->first];
+	p->first = (p->first + 1) % INBOX;
+	p->n--;
+	return ino;
+}
+
+void
+prefetch_read(struct prefetch *p, int64_t ino)
+{
+	if (p->o.unread_max == 0 || !post(p, ino))
+		return;
+	while ((ino = next(p)) != 0)
+		streams_read(p->streams, ino);
+}
+
+void
+prefetch_get_stats(struct prefetch *p, struct stream_stats *ret)
+{
+	LOCK_SCOPE(&p->lock);
+	*ret = p->stats;
+}
