@@ -9,14 +9,19 @@ import argparse
 import os
 import signal
 import sys
+import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "mount"))
 from harness import SESFS, Skip  # noqa: E402
-from report import Scenario, print_scenario, write_json  # noqa: E402
+import plot  # noqa: E402
+from report import (Scenario, document, print_scenario,  # noqa: E402
+                    write_json)
 from room import Room, Run  # noqa: E402
+import scenarios_clients  # noqa: E402
 import scenarios_cold  # noqa: E402
 import scenarios_read  # noqa: E402
+import scenarios_sweep  # noqa: E402
 
 SCENARIOS = {
     "reread": (scenarios_read.reread,
@@ -28,12 +33,19 @@ SCENARIOS = {
     "sync": (scenarios_cold.sync, "the first index"),
     "wasted": (scenarios_cold.wasted, "fetched, and not read"),
     "latency": (scenarios_cold.latency, "one read of what was never fetched"),
+    "dovecot": (scenarios_clients.dovecot,
+                "IMAP FETCH 1:* (RFC822.SIZE ENVELOPE)"),
+    "mutt": (scenarios_clients.mutt, "mutt opens, without a header cache"),
+    "sweep": (scenarios_sweep.sweep, "the first index by --jobs and delay"),
+    "scale": (scenarios_sweep.scale,
+              "cost of an operation by the size of a mailbox"),
 }
 
 
 def run_one(run, name):
     call, what = SCENARIOS[name]
     s = Scenario(name, what, not run.quick)
+    start = time.monotonic()
     room, failed = Room(), True
     try:
         call(run, s, room)
@@ -46,6 +58,7 @@ def run_one(run, name):
         traceback.print_exc()
     finally:
         room.close(failed)
+    s.seconds = time.monotonic() - start
     return s
 
 
@@ -59,6 +72,8 @@ def arguments():
     ap.add_argument("--count", type=int, metavar="N",
                     help="messages in the large trees")
     ap.add_argument("--json", metavar="FILE", help="write all figures")
+    ap.add_argument("--plots", metavar="DIR",
+                    help="draw curves there, as PNG and SVG")
     a = ap.parse_args()
     a.names = a.only.split(",") if a.only else list(SCENARIOS)
     for name in a.names:
@@ -69,15 +84,27 @@ def arguments():
     return a
 
 
+def finish(a, figures):
+    """Write what was asked for; also of a part, when a run is broken off."""
+    if a.json:
+        write_json(a.json, figures)
+    if a.plots:
+        done, missing = plot.plots(figures, a.plots)
+        print("\nplots:", *done)
+        for why in missing:
+            print("no plot of", why)
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     a = arguments()
     run, done = Run(a.quick, a.count), []
-    for name in a.names:
-        done.append(run_one(run, name))
-        print_scenario(done[-1])
-        if a.json:  # what there is, should a later one be interrupted
-            write_json(a.json, run, done, SESFS)
+    try:
+        for name in a.names:
+            done.append(run_one(run, name))
+            print_scenario(done[-1])
+    finally:
+        finish(a, document(run, done, SESFS))
     return 1 if any(s.failed for s in done) else 0
 
 

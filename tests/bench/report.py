@@ -11,6 +11,7 @@ The JSON (--json) is one object:
     what        in words
     skipped     null, or why it did not run
     failed      null, or what went wrong
+    seconds     that the whole scenario took, making its mail included
     conditions  latencies, counts, what was dropped, options of the peers
     parties     by name, each:
       skipped     null, or why it did not run
@@ -45,6 +46,7 @@ class Scenario:
         self.skipped = self.failed = None
         self.conditions, self.parties, self.data = {}, {}, {}
         self.results = []
+        self.seconds = None
 
     def add(self, party, run):
         """One run of a party."""
@@ -166,7 +168,7 @@ def print_result(r):
 
 
 def print_scenario(s):
-    print(f"\n== {s.name}: {s.what}")
+    print(f"\n== {s.name}: {s.what} [took {short(s.seconds)} s]")
     if s.skipped:
         print(f"  skipped: {s.skipped}")
     if s.failed:
@@ -180,10 +182,14 @@ def print_scenario(s):
     print(end="", flush=True)
 
 
-def write_json(path, run, scenarios, sesfs):
-    document = {"format": 1, "quick": run.quick, "count": run.count,
-                "machine": machine(), "versions": versions(sesfs),
-                "scenarios": {s.name: s.document() for s in scenarios}}
+def document(run, scenarios, sesfs):
+    """All figures, as described above."""
+    return {"format": 1, "quick": run.quick, "count": run.count,
+            "machine": machine(), "versions": versions(sesfs),
+            "scenarios": {s.name: s.document() for s in scenarios}}
+
+
+def write_json(path, figures):
     with open(path, "w") as f:
-        json.dump(document, f, indent=1)
+        json.dump(figures, f, indent=1)
         f.write("\n")

@@ -73,7 +73,7 @@ def cold(run, s, room):
             p.stop()
     s.ratio("sesfs, directory", Rclone.name, 40)
     s.ratio("sesfs, directory", S3fs.name, 80)
-    ceiling, least = Ceiling(room, "mail"), least_s(count)
+    ceiling, least = Ceiling(run, room, "mail"), least_s(count)
     for name in ["tar", *ORDERS]:
         held_to_least(s, ceiling, "sesfs, " + name, count, 1.3, least)
     s.data["ceiling"] = ceiling.as_data()
@@ -101,7 +101,7 @@ def sync(run, s, room):
         figures = sync_once(room, room.work + "/state")
         figures["files_per_s"] = count / figures["seconds"]
         s.add("sesfs sync", figures)
-    ceiling = Ceiling(room, "mail")
+    ceiling = Ceiling(run, room, "mail")
     held_to_least(s, ceiling, "sesfs sync", count, 1.15, least_s(count))
     s.data["ceiling"] = ceiling.as_data()
 
@@ -142,7 +142,7 @@ def latency(run, s, room):
     for _ in range(run.reps):
         s.add("sesfs", from_cold(sesfs, walk, "random",
                                  files=run.latency_count))
-    ceiling = Ceiling(room, "mail")
+    ceiling = Ceiling(run, room, "mail")
     one_ms = 1000 / ceiling.rate(S3_MS, 1)
     s.conditions["one GET by cloud-bench"] = f"{one_ms:.2f} ms"
     for name in ("p50", "p99"):
