@@ -124,6 +124,24 @@ int index_merge_page(struct index *ix, const char *prefix, const char *after,
     index_gone_fn *gone, void *arg, struct index_merge_counts *counts)
     MUST_CHECK;
 
+/* Several pages, of ranges that do not overlap, in one transaction: all of
+ * them or none. counts of each are set as above. */
+struct index_page {
+	const char *after, *last;
+	const struct object_listed *object;
+	size_t n;
+	struct index_merge_counts counts;
+};
+int index_merge_pages(struct index *ix, const char *prefix,
+    struct index_page *page, size_t pages, index_gone_fn *gone, void *arg)
+    MUST_CHECK;
+
+/* Keys under `prefix` that divide the objects known there into parts of `every`
+ * each, ascending, up to max; the last part takes what is left. Free each.
+ * Returns the count. */
+int index_cuts(struct index *ix, const char *prefix, size_t every, char **ret,
+    size_t max) MUST_CHECK;
+
 /* Up to n ids of PENDING objects whose retry_at has come: never-tried ones
  * first, then oldest last_modified first; only those after the cursor of the
  * caller (all zero at first; updated). Returns the count. */

@@ -80,6 +80,7 @@ enum query {
 	Q_OBJECTS_HURRY,
 	Q_PENDING,
 	Q_MERGE,
+	Q_KEY_AFTER,
 	Q_TALLY,
 
 	Q_WALK_OBJECTS,

@@ -199,6 +199,9 @@ const struct query_text index_queries[Q_COUNT] = {
 	[Q_MERGE] = { "compare a listing",
 	    "SELECT id, key, etag, state FROM object INDEXED BY object_key "
 	    "WHERE key >= ?1 AND key < ?2 ORDER BY key" },
+	[Q_KEY_AFTER] = { "divide the keys",
+	    "SELECT key FROM object INDEXED BY object_key "
+	    "WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1 OFFSET ?3" },
 	[Q_TALLY] = { "count objects",
 	    "SELECT state, why, n, stored, plain FROM tally" },
 

@@ -4,8 +4,8 @@
  * one function trips -Wshadow, which is wanted: two locks at once are rare and
  * deserve a look at this list. Taken in this order, top first:
  *
- *	listing.lock  ops.lock  prefetch.lock  sync.lock  work.lock
- *	source.lock  plain.lock  unwrap.lock
+ *	listing.lock  ops.lock  prefetch.lock  sync.lock  lister.lock
+ *	work.lock  source.lock  plain.lock  unwrap.lock
  *	mailbox.folder_lock  mailbox.inval_lock  orphans.lock  files.lock
  *	index.write  index.readers  blobcache.lock  seal.lock  keyring.lock
  *	keypolicy.lock  s3.lock  aws.lock  signer.lock  creds.lock  http.lock

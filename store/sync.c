@@ -11,21 +11,22 @@
 
 #define PROGRESS_MS 200
 
+#define MONTH_S (30.0 * 86400)
+#define LIST_USD (0.005 / 1000)
+#define MONTH_USD 2 /* what listing may cost */
+
 int64_t
-sync_poll_interval(uint64_t objects)
+sync_poll_interval(uint64_t lists)
 {
-	/* pages * 30 days / interval * $0.000005 <= $2 */
-	double pages = (double)(objects / 1000 + 1);
-	double s = pages * 30 * 86400 * 0.000005 / 2;
+	double s = (double)lists * MONTH_S * LIST_USD / MONTH_USD;
 
 	return s < 60 ? 60 : (int64_t)s + 1;
 }
 
 double
-sync_poll_cost(uint64_t objects, int64_t poll_s)
+sync_poll_cost(uint64_t lists, int64_t poll_s)
 {
-	return (double)(objects / 1000 + 1) * 30 * 86400 * 0.000005 /
-	    (double)poll_s;
+	return (double)lists * MONTH_S * LIST_USD / (double)poll_s;
 }
 
 int
@@ -126,28 +127,40 @@ pass(struct sync *s, bool is_asked)
 	return r;
 }
 
+/* What a listing takes: as the last one; before that, the pages of what the
+ * index knows. */
+static uint64_t
+lists_of_a_pass(struct sync *s)
+{
+	struct index_counts c;
+
+	if (s->lists > 0)
+		return s->lists;
+	if (index_counts(s->o.index, &c) < 0)
+		return 1;
+	return (c.ready + c.pending + c.refused) / 1000 + 1;
+}
+
 static int
 run(struct sync *s, bool is_asked)
 {
 	int r = pass(s, is_asked);
-	struct index_counts c;
+	uint64_t lists;
 
 	if (atomic_load(&s->cancelled))
 		r = -EINTR;
 	s->p.phase = SYNC_IDLE;
 	sync_report(s, true);
-	if (index_counts(s->o.index, &c) < 0)
-		memset(&c, 0, sizeof(c));
+	lists = lists_of_a_pass(s);
 	LOCK_SCOPE(&s->lock);
 	s->status.last_error = r;
 	if (r == 0 || r == -EAGAIN)
 		s->status.last_pass_unix = stamp_now_unix();
 	s->status.poll_s = s->o.poll_s;
 	if (s->o.poll_s == 0)
-		s->status.poll_s = sync_poll_interval(c.ready + c.pending +
-		    c.refused);
-	s->status.list_usd_per_month = sync_poll_cost(c.ready + c.pending +
-	    c.refused, s->status.poll_s);
+		s->status.poll_s = sync_poll_interval(lists);
+	s->status.list_usd_per_month = sync_poll_cost(lists,
+	    s->status.poll_s);
 	return r;
 }
 

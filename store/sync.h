@@ -1,12 +1,12 @@
 /* sync.h -- keep the index up to date with the bucket.
  *
  * One pass: list the whole prefix, merging each page into the index; then
- * look at every pending object (source_examine) with `jobs` workers; hand what
+ * look at every pending object (source_examine) with many workers; hand what
  * is ready to `deliver` in batches ordered by arrival. A pass interrupted at
  * any point loses nothing: pending objects are in the index, the next pass
  * goes on. What failed is tried again at growing intervals, and by any pass
  * that somebody asked for (the first, sync_run, sync_wait). One
- * thread of its own between passes; workers live for a pass. */
+ * thread of its own between passes; listers and workers live for a pass. */
 #ifndef SESFS_STORE_SYNC_H
 #define SESFS_STORE_SYNC_H
 
@@ -37,7 +37,7 @@ struct sync_opts {
 	struct index *index;
 	struct source *source;
 	const char *prefix;  /* of all keys, raw; "" for the whole bucket */
-	unsigned jobs;
+	unsigned jobs;	     /* requests to a service at once, as http's */
 	bool envelope_only;  /* --index envelope */
 	int64_t poll_s;	     /* 0: auto, see sync_poll_interval() */
 	/* Publish these (fs/mailbox). Called from one thread at a time. */
@@ -77,10 +77,9 @@ struct sync_status {
 };
 void sync_get_status(struct sync *s, struct sync_status *ret);
 
-/* Pure: seconds between listings of a mailbox of `objects` objects so that
- * LIST requests ($0.005 per 1,000, 1,000 keys each) cost at most $2 a month;
- * at least 60. */
-int64_t sync_poll_interval(uint64_t objects);
-double sync_poll_cost(uint64_t objects, int64_t poll_s);
+/* Pure: seconds between listings that take `lists` requests each, so that
+ * those ($0.005 per 1,000) cost at most $2 a month; at least 60. */
+int64_t sync_poll_interval(uint64_t lists);
+double sync_poll_cost(uint64_t lists, int64_t poll_s); /* $ a month */
 
 #endif

@@ -24,6 +24,8 @@ struct sync {
 	uint64_t passes_begun, passes_ended; /* [lock] */
 	struct sync_status status; /* [lock] */
 	struct sync_progress p;	 /* the pass's thread; copied into status */
+	uint64_t lists;		 /* the pass's thread: requests that the last
+				  * whole listing took, 0 before the first */
 };
 
 /* Tell of s->p: now and then, or (force) at once. */

@@ -161,6 +161,90 @@ test_merge_range(void)
 	}
 }
 
+/* Several ranges at once, in any order: as one after the other, and all of
+ * them or none. */
+static void
+test_merge_pages(void)
+{
+	char *dir = tmpdir_make();
+	struct index *ix = ix_open(dir);
+	struct object_listed page[4];
+	struct gone gone = { .n = 0 };
+	struct index_merge_counts c;
+	struct index_page p[3];
+	char keys[4][8], etags[4][40];
+
+	CHECK_EQ(merge_text(ix, "a1 c1 e1 g1", NULL, NULL, &gone, &c), 0);
+	parse_page("b1 c1 f2 h1", page, keys, etags);
+	p[0] = (struct index_page){ .after = "p/e", .last = NULL,
+		.object = page + 2, .n = 2 };
+	p[1] = (struct index_page){ .after = NULL, .last = "p/c",
+		.object = page, .n = 2 };
+	p[2] = (struct index_page){ .after = "p/c", .last = "p/e" };
+	CHECK_EQ(index_merge_pages(ix, "p/", p, 3, on_gone, &gone), 0);
+	check_counts(0, &p[0].counts, 2, 0, 1, 0);
+	check_counts(1, &p[1].counts, 1, 0, 1, 1);
+	check_counts(2, &p[2].counts, 0, 0, 1, 0);
+	check_rows(0, ix, "b1P c1P f2P h1P");
+	/* The last one is not in its range: nothing is changed. */
+	p[0].n = p[1].n = 0;
+	p[2].object = page + 3;
+	p[2].n = 1;
+	CHECK_EQ(index_merge_pages(ix, "p/", p, 3, on_gone, &gone), -EINVAL);
+	check_counts(3, &p[1].counts, 0, 0, 0, 0);
+	check_rows(1, ix, "b1P c1P f2P h1P");
+	CHECK_EQ(index_merge_pages(ix, "p/", NULL, 0, NULL, NULL), 0);
+	CHECK_EQ(gone.n, 0);
+	index_close(ix);
+	tmpdir_free(dir);
+}
+
+static void
+check_cuts(long row, struct index *ix, const char *prefix, size_t every,
+    size_t max, const char *want)
+{
+	char *cut[8], got[80] = "";
+	int n = index_cuts(ix, prefix, every, cut, max);
+
+	CHECK_AT(row, n >= 0);
+	for (int i = 0; i < n; i++) {
+		strcat(got, cut[i]);
+		strcat(got, " ");
+		free(cut[i]);
+	}
+	CHECK_STR_AT(row, got, want);
+}
+
+static void
+test_cuts(void)
+{
+	char *dir = tmpdir_make();
+	struct index *ix = ix_open(dir);
+	struct object_listed far = { "q", "e", 1, 1 };
+	struct object_listed odd = { "p/e\xff", "e", 1, 1 };
+	struct gone gone = { .n = 0 };
+	struct index_merge_counts c;
+
+	check_cuts(0, ix, "p/", 3, 8, "");
+	CHECK_EQ(merge_text(ix, "a1 b1 c1 d1 e1 f1 g1", NULL, NULL, &gone, &c),
+	    0);
+	CHECK_EQ(index_merge_page(ix, "q", NULL, NULL, &far, 1, NULL, NULL,
+		     NULL), 0);
+	check_cuts(1, ix, "p/", 3, 8, "p/c p/f ");
+	check_cuts(2, ix, "p/", 3, 1, "p/c ");
+	check_cuts(3, ix, "p/", 7, 8, "p/g ");
+	check_cuts(4, ix, "p/", 8, 8, "");
+	check_cuts(5, ix, "", 4, 8, "p/d q ");
+	check_cuts(6, ix, "p/", 3, 0, "");
+	check_cuts(7, ix, "p/x", 1, 8, "");
+	/* S3 would not begin at what is no UTF-8. */
+	CHECK_EQ(index_merge_page(ix, odd.key, NULL, NULL, &odd, 1, NULL, NULL,
+		     NULL), 0);
+	check_cuts(8, ix, "p/", 2, 8, "p/b p/d ");
+	index_close(ix);
+	tmpdir_free(dir);
+}
+
 /* Keys outside the prefix are not the page's business; every byte may be in a
  * key, and 0xff needs care at the end of the range. */
 static void
@@ -787,6 +871,8 @@ main(void)
 {
 	log_set_level(LOG_LEVEL_ERR);
 	test_merge_range();
+	test_merge_pages();
+	test_cuts();
 	test_merge_prefix();
 	test_merge_states();
 	test_merge_is_quiet();
