@@ -1,4 +1,5 @@
-/* The looking part of a pass: workers and what they hand in. */
+/* The looking part of a pass: ids go out to the workers, results come back to
+ * the pass's thread, which alone writes the index. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +10,12 @@
 #include "store/stamp.h"
 #include "store/sync_priv.h"
 
+/* A worker asks S3, then KMS, then decrypts: while some do the one, others do
+ * the other. How many requests there are at once is http's business. */
+#define WORKERS_PER_JOB 2
 #define FEED 512	/* pending ids read from the index at once */
 #define FAILURES_MAX 64 /* in a row: is it the network, or all of AWS? */
 
-/* The looking part of a pass: ids go out to the workers, results come back to
- * the pass's thread, which alone writes the index. */
 struct work {
 	struct sync *sync;
 	pthread_mutex_t lock;
@@ -159,14 +161,14 @@ take_results(struct work *w, struct sync_result *ret, bool *ret_end)
 }
 
 static unsigned
-start_workers(struct work *w, unsigned jobs, pthread_t *thread)
+start_workers(struct work *w, unsigned workers, pthread_t *thread)
 {
 	pthread_attr_t attr;
 	unsigned n;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 512 * 1024);
-	for (n = 0; n < jobs; n++) {
+	for (n = 0; n < workers; n++) {
 		pthread_mutex_lock(&w->lock);
 		w->workers++;
 		pthread_mutex_unlock(&w->lock);
@@ -182,10 +184,11 @@ start_workers(struct work *w, unsigned jobs, pthread_t *thread)
 }
 
 static int
-run_work(struct sync *s, struct work *w, pthread_t *thread, unsigned jobs)
+run_work(struct sync *s, struct work *w, pthread_t *thread,
+    unsigned workers)
 {
 	struct sync_result batch[SYNC_BATCH];
-	unsigned n = start_workers(w, jobs, thread);
+	unsigned n = start_workers(w, workers, thread);
 	bool end = n == 0;
 	int r = n == 0 ? -EAGAIN : 0;
 
@@ -211,7 +214,7 @@ int
 sync_look(struct sync *s)
 {
 	struct index_counts counts;
-	unsigned jobs = s->o.jobs;
+	unsigned workers = WORKERS_PER_JOB * s->o.jobs;
 	pthread_condattr_t attr;
 	struct work w = { .sync = s };
 	pthread_t *thread;
@@ -224,11 +227,11 @@ sync_look(struct sync *s)
 	sync_report(s, true);
 	if (counts.pending == 0)
 		return 0;
-	if (jobs > counts.pending)
-		jobs = (unsigned)counts.pending;
-	w.cap = SYNC_BATCH + jobs;
-	w.done = calloc(w.cap + jobs, sizeof(*w.done));
-	thread = calloc(jobs, sizeof(*thread));
+	if (workers > counts.pending)
+		workers = (unsigned)counts.pending;
+	w.cap = 2 * SYNC_BATCH;
+	w.done = calloc(w.cap + workers, sizeof(*w.done));
+	thread = calloc(workers, sizeof(*thread));
 	if (w.done == NULL || thread == NULL) {
 		free(w.done);
 		free(thread);
@@ -240,7 +243,7 @@ sync_look(struct sync *s)
 	pthread_cond_init(&w.out, &attr);
 	pthread_cond_init(&w.room, &attr);
 	pthread_condattr_destroy(&attr);
-	r = run_work(s, &w, thread, jobs);
+	r = run_work(s, &w, thread, workers);
 	pthread_cond_destroy(&w.out);
 	pthread_cond_destroy(&w.room);
 	pthread_mutex_destroy(&w.lock);
