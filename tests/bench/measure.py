@@ -1,5 +1,6 @@
 """One measured run: its time, what the daemon spent on it, what it caused."""
 import os
+import resource
 import subprocess
 import tempfile
 import time
@@ -8,6 +9,7 @@ from harness import SESFS
 
 BUILD = os.path.dirname(os.path.dirname(os.path.abspath(SESFS)))
 WALK = os.environ.get("SESFS_WALK", BUILD + "/tests/bench/walk")
+PROCESSORS = len(os.sched_getaffinity(0))
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,29 +25,64 @@ def drop_caches():
         return False
 
 
-class Process:
-    """The processor time and memory of a daemon. Times are multiples of
-    10 ms, as the kernel gives them."""
+def cpu_s(pid):
+    """Processor time so far; times are multiples of 10 ms, as the kernel
+    gives them."""
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
 
-    def __init__(self, pid):
-        self.pid = pid
+
+def busy_s():
+    """Processor time of the whole machine so far, idle time left out."""
+    with open("/proc/stat") as f:
+        user, nice, system, _, _, irq, soft, steal = map(
+            int, f.readline().split()[1:9])
+    return (user + nice + system + irq + soft + steal) / TICK
+
+
+def own_s():
+    """Of this program and those it ran to their end."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in
+               (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+class Spent:
+    """Processor time of the daemon, of the cloud and of all that does not
+    belong here, which is noise; and the daemon's peak of memory."""
+
+    def __init__(self, pid, cloud_pid):
+        self.pid, self.cloud_pid = pid, cloud_pid
         try:  # begin a new peak
             with open(f"/proc/{pid}/clear_refs", "w") as f:
                 f.write("5")
         except OSError:
             pass
-        self.start = self.cpu_s()
+        self.began = time.monotonic()
+        self.start = self.now()
 
-    def cpu_s(self):
-        with open(f"/proc/{self.pid}/stat") as f:
-            fields = f.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+    def now(self):
+        return {"cpu_s": cpu_s(self.pid) if self.pid else 0,
+                "cloud_cpu_s": cpu_s(self.cloud_pid),
+                "own_s": own_s(), "busy_s": busy_s()}
 
-    def spent(self):
-        with open(f"/proc/{self.pid}/status") as f:
-            peak = next(line for line in f if line.startswith("VmHWM"))
-        return {"cpu_s": round(self.cpu_s() - self.start, 2),
-                "peak_rss_mb": round(int(peak.split()[1]) / 1024, 1)}
+    def figures(self):
+        now = {k: v - self.start[k] for k, v in self.now().items()}
+        others = (now["busy_s"] - now["own_s"] - now["cpu_s"]
+                  - now["cloud_cpu_s"])
+        whole = (time.monotonic() - self.began) * PROCESSORS
+        out = {"cloud_cpu_s": round(now["cloud_cpu_s"], 2),
+               "others_percent": round(max(100 * others / whole, 0))}
+        if self.pid:
+            out["cpu_s"] = round(now["cpu_s"], 2)
+            out["peak_rss_mb"] = peak_rss_mb(self.pid)
+        return out
+
+
+def peak_rss_mb(pid):
+    with open(f"/proc/{pid}/status") as f:
+        peak = next(line for line in f if line.startswith("VmHWM"))
+    return round(int(peak.split()[1]) / 1024, 1)
 
 
 def walk(path, order="directory", threads=1, files=None):
@@ -102,13 +139,15 @@ def settled(read, still_s=0.5):
     return last
 
 
-def measured(party, call, *args, **kw):
-    """Run call(*args), which returns a dict with its figures; add those of
-    the party's daemon to it."""
-    party.before()
-    process = Process(party.pid) if party.pid else None
+def measured(room, party, call, *args, **kw):
+    """Run call(*args), which returns a dict with its figures; add what it
+    cost to them. A party without a daemon may be None: a program that runs
+    to its end and counts its own time."""
+    if party:
+        party.before()
+    spent = Spent(party.pid if party else None, room.cloud.process.pid)
     run = dict(call(*args, **kw))
-    if process:
-        run.update(process.spent())
-    run.update(party.caused())
+    run.update(spent.figures())
+    if party:
+        run.update(party.caused())
     return run

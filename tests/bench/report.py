@@ -17,6 +17,8 @@ The JSON (--json) is one object:
       skipped     null, or why it did not run
       runs        list of figures: seconds; files, files_per_s, p50_us, p99_us
                   of one open+read+close; cpu_s and peak_rss_mb of the daemon;
+                  cloud_cpu_s; others_percent of all processors that programs
+                  took which have no part in this;
                   requests by kind as the cloud saw them; fuse round trips by
                   operation
     results     list: what, unit, value (median), min, max, goal, at_least
@@ -146,6 +148,9 @@ def print_party(name, party):
     if of("cpu_s"):
         line.append(f"{short(statistics.median(of('cpu_s')))} s of CPU, "
                     f"{short(max(of('peak_rss_mb')))} MB")
+    if max(of("cloud_cpu_s"), default=0):
+        line.append("the cloud "
+                    f"{short(statistics.median(of('cloud_cpu_s')))} s")
     print(f"  {name:22} " + "; ".join(line))
     for kind in ("requests", "fuse"):
         if of(kind):
@@ -167,6 +172,14 @@ def print_result(r):
     print(line)
 
 
+def print_noise(s):
+    """A figure counts for little when others had the machine."""
+    percent = [r["others_percent"] for p in s.parties.values()
+               for r in p["runs"] if "others_percent" in r]
+    if percent:
+        print(f"  [others took {spread(percent)} % of the processors]")
+
+
 def print_scenario(s):
     print(f"\n== {s.name}: {s.what} [took {short(s.seconds)} s]")
     if s.skipped:
@@ -175,6 +188,7 @@ def print_scenario(s):
         print(f"  FAILED: {s.failed}")
     for k, v in s.conditions.items():
         print(f"  [{k}: {v}]")
+    print_noise(s)
     for name, party in s.parties.items():
         print_party(name, party)
     for r in s.results:

@@ -116,13 +116,14 @@ class Ceiling:
         return [{"delay_ms": d, "parallel": p, "gets_per_s": r}
                 for (d, p), r in self.known.items()]
 
-    def bound(self, delay_ms, parallel, per_s):
-        """Why a figure of so many requests a second is the cloud's and not
-        ours: it is near what the cloud can do, and that is less than its
-        delays allow. None when it is ours."""
+    def bound(self, delay_ms, parallel, runs):
+        """Why the pace of these runs is the cloud's and not ours: they made
+        nearly as many requests a second as the cloud can answer, and that is
+        less than its delays allow. None when it is ours."""
         rate = self.rate(delay_ms, parallel)
         if delay_ms and rate >= self.OWN * parallel / (delay_ms / 1000):
             return None
+        per_s = max(sum(r["requests"].values()) / r["seconds"] for r in runs)
         if per_s <= self.NEAR * rate:
             return None
         return (f"cloud-bound: {per_s:,.0f} requests/s of the {rate:,.0f} "

@@ -95,7 +95,7 @@ def dovecot(run, s, room):
             for when in ("first", "second"):
                 for p in (copy, sesfs):
                     s.add(f"{p.name}, {when}", measured(
-                        p, fetch_envelopes, d.port, p.name))
+                        room, p, fetch_envelopes, d.port, p.name))
     held_to_local(s, copy.name)
 
 
@@ -141,5 +141,5 @@ def mutt(run, s, room):
         for when in ("first", "second"):
             for p in (copy, sesfs):
                 s.add(f"{p.name}, {when}",
-                      measured(p, run_mutt, room, p.path))
+                      measured(room, p, run_mutt, room, p.path))
     held_to_local(s, copy.name)

@@ -5,7 +5,7 @@ import shutil
 
 from harness import SESFS
 from measure import measured, program, settled, tar, walk
-from peers import Rclone, S3fs, Sesfs
+from peers import Rclone, S3fs, Sesfs, requests
 from room import Ceiling
 from scenarios_read import optional
 
@@ -37,15 +37,15 @@ def cold_mount(s, room, count):
 def from_cold(sesfs, call, *args, **kw):
     sesfs.restore()
     sesfs.start()
-    figures = measured(sesfs, call, sesfs.path, *args, **kw)
+    figures = measured(sesfs.bench, sesfs, call, sesfs.path, *args, **kw)
     sesfs.stop()
     return figures
 
 
-def held_to_least(s, ceiling, party, count, goal, least):
+def held_to_least(s, ceiling, party, goal, least):
     """The ratio to the least time, or why there is none."""
     seconds = s.values(party, "seconds")
-    bound = ceiling.bound(S3_MS, JOBS, count / min(seconds))
+    bound = ceiling.bound(S3_MS, JOBS, s.runs(party))
     s.result(f"{party} / least time of {least:.2f} s",
              [t / least for t in seconds], "x", goal, False, bound)
 
@@ -69,13 +69,13 @@ def cold(run, s, room):
             s.add("sesfs, " + order, from_cold(sesfs, walk, order))
         for p in peers:
             p.start()
-            s.add(p.name, measured(p, walk, p.path))
+            s.add(p.name, measured(room, p, walk, p.path))
             p.stop()
     s.ratio("sesfs, directory", Rclone.name, 40)
     s.ratio("sesfs, directory", S3fs.name, 80)
     ceiling, least = Ceiling(run, room, "mail"), least_s(count)
     for name in ["tar", *ORDERS]:
-        held_to_least(s, ceiling, "sesfs, " + name, count, 1.3, least)
+        held_to_least(s, ceiling, "sesfs, " + name, 1.3, least)
     s.data["ceiling"] = ceiling.as_data()
 
 
@@ -83,10 +83,10 @@ def sync_once(room, state, *args):
     """`sesfs sync` from nothing."""
     shutil.rmtree(state, ignore_errors=True)
     room.cloud.reset_counters()
-    figures = program([SESFS, "sync", *room.common(state), "--kms-rate",
-                       "100000", *args, "s3://mail/inbound"], room.env)
-    figures["requests"] = {k: v for k, v in room.cloud.counters().items()
-                           if k.startswith(("s3.", "kms.")) and v}
+    figures = measured(room, None, program, [
+        SESFS, "sync", *room.common(state), "--kms-rate", "100000", *args,
+        "s3://mail/inbound"], room.env)
+    figures["requests"] = requests(room.cloud)
     return figures
 
 
@@ -102,7 +102,7 @@ def sync(run, s, room):
         figures["files_per_s"] = count / figures["seconds"]
         s.add("sesfs sync", figures)
     ceiling = Ceiling(run, room, "mail")
-    held_to_least(s, ceiling, "sesfs sync", count, 1.15, least_s(count))
+    held_to_least(s, ceiling, "sesfs sync", 1.15, least_s(count))
     s.data["ceiling"] = ceiling.as_data()
 
 
@@ -114,7 +114,7 @@ def wasted(run, s, room):
         for _ in range(run.reps):
             sesfs.restore()
             sesfs.start()
-            figures = measured(sesfs, walk, sesfs.path, order, files=some)
+            figures = measured(room, sesfs, walk, sesfs.path, order, files=some)
             settled(room.cloud.counters)
             got, fetched = bytes_fetched(room)
             sesfs.stop()

@@ -28,7 +28,7 @@ def reread(run, s, room):
         walk(p.path)
     for _ in range(run.cheap_reps):
         for p in parties:
-            s.add(p.name, measured(p, walk, p.path))
+            s.add(p.name, measured(room, p, walk, p.path))
     s.ratio("sesfs", copy.name, 0.8)
     s.ratio("sesfs", Passthrough.name, 5)
 
@@ -88,7 +88,7 @@ def first_walk(room, party):
     room.cloud.reset_counters()
     party.start()
     at_mount = room.cloud.counters()
-    run = measured(party, walk, party.path)
+    run = measured(room, party, walk, party.path)
     for k in run.get("requests", {}).keys() | at_mount.keys():
         if k.startswith(("s3.", "kms.")) and at_mount.get(k):
             run.setdefault("requests", {})
@@ -117,7 +117,7 @@ def large(run, s, room):
         sesfs.stop()
         sesfs.start()
         walk(os.path.join(sesfs.mount.path, ".small/new"))  # the root key
-        figures = measured(sesfs, walk, sesfs.path)
+        figures = measured(room, sesfs, walk, sesfs.path)
         figures["mb_per_s"] = size / figures["p50_us"]
         s.add("sesfs", figures)
         rate = aead_speed(size)

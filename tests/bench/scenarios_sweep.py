@@ -26,7 +26,7 @@ def point(run, s, room, ceiling, jobs, s3_ms):
     per_s = max(s.values(name, "files_per_s"))
     least = least_s(count, s3_ms, kms_ms, jobs)
     return {"jobs": jobs, "s3_ms": s3_ms, "kms_ms": kms_ms,
-            "files_per_s": per_s, "bound": ceiling.bound(s3_ms, jobs, per_s),
+            "files_per_s": per_s, "bound": ceiling.bound(s3_ms, jobs, s.runs(name)),
             "least_files_per_s": count / least if least else None,
             "cloud_gets_per_s": ceiling.rate(s3_ms, jobs)}
 
