@@ -374,6 +374,8 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	bool is_message;
 
 	begin(req, OPS_READ);
+	if (off == 0)
+		prefetch_begin(p, (int64_t)ino);
 	if (read_reply(req, ino, size, off, false, &is_message) ==
 	    -EINPROGRESS)
 		read_later(req, ino, size, off);

@@ -2,16 +2,21 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/lock.h"
 
+#define BEGUN 1024 /* a power of two */
 #define INBOX 256 /* reads that wait to be looked at; more are let go */
 
 struct prefetch {
 	struct prefetch_opts o;	 /* constant */
 	struct streams *streams; /* whoever is_busy */
+	/* Inodes that readers came to since they were to be fetched, each at
+	 * its hash: the reader's word is quicker than the inbox. */
+	atomic_int_fast64_t begun[BEGUN];
 	pthread_mutex_t lock;
 	bool is_busy;		   /* [lock] someone looks at the inbox */
 	int64_t inbox[INBOX];	   /* [lock] a ring */
@@ -19,39 +24,73 @@ struct prefetch {
 	struct stream_stats stats; /* [lock] */
 };
 
+/* The pool's until it has run, and the streams' until they forget it. */
 struct open_job {
 	struct pool_job job; /* first */
-	struct source *source;
-	int64_t object_id;
+	struct prefetch *prefetch;
+	int64_t ino, object_id;
+	atomic_bool is_wanted;
+	atomic_int refs;
 };
+
+static atomic_int_fast64_t *
+begun_slot(struct prefetch *p, int64_t ino)
+{
+	return &p->begun[(uint64_t)ino & (BEGUN - 1)];
+}
+
+static void
+job_unref(struct open_job *j)
+{
+	if (atomic_fetch_sub(&j->refs, 1) == 1)
+		free(j);
+}
 
 /* What cannot be had is the reader's to complain of: source has logged why. */
 static void
 run_open(struct pool_job *job)
 {
 	struct open_job *j = (struct open_job *)job;
+	struct prefetch *p = j->prefetch;
 	struct message *m = NULL;
 
-	if (source_open(j->source, j->object_id, &m) == 0)
+	if (atomic_load(&j->is_wanted) &&
+	    atomic_load(begun_slot(p, j->ino)) != j->ino &&
+	    source_open(p->o.source, j->object_id, &m) == 0)
 		message_unref(m);
-	free(j);
+	job_unref(j);
 }
 
-static bool
+static void *
 fetch(void *arg, const struct index_place *place)
 {
 	struct prefetch *p = arg;
-	struct open_job *j = malloc(sizeof(*j));
+	int_fast64_t ino = place->at[PLACE_INO];
+	struct open_job *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
-		return false;
-	*j = (struct open_job){ { run_open, NULL }, p->o.source,
-		place->object_id };
+		return NULL;
+	j->job.run = run_open;
+	j->prefetch = p;
+	j->ino = ino;
+	j->object_id = place->object_id;
+	(void)atomic_compare_exchange_strong(begun_slot(p, ino), &ino, 0);
+	atomic_init(&j->is_wanted, true);
+	atomic_init(&j->refs, 2);
 	if (pool_submit(p->o.pool, POOL_AHEAD, &j->job) < 0) {
 		free(j);
-		return false;
+		return NULL;
 	}
-	return true;
+	return j;
+}
+
+static void
+forget(void *arg, void *fetched)
+{
+	struct open_job *j = fetched;
+
+	atomic_store(&j->is_wanted, false);
+	job_unref(j);
 }
 
 static int
@@ -82,6 +121,7 @@ prefetch_new(const struct prefetch_opts *o, struct prefetch **ret)
 		.place = place,
 		.places = places,
 		.fetch = fetch,
+		.forget = forget,
 		.arg = p,
 	};
 	int r;
@@ -136,6 +176,12 @@ next(struct prefetch *p)
 	p->first = (p->first + 1) % INBOX;
 	p->n--;
 	return ino;
+}
+
+void
+prefetch_begin(struct prefetch *p, int64_t ino)
+{
+	atomic_store(begun_slot(p, ino), ino);
 }
 
 void

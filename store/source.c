@@ -12,6 +12,7 @@
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/opening.h"
+#include "store/sealq.h"
 
 /* One message being opened; whoever comes meanwhile waits for its result. */
 struct flight {
@@ -26,6 +27,7 @@ struct flight {
 struct source {
 	struct source_opts o; /* constant */
 	struct opener opener;
+	struct sealq *sealq; /* constant */
 	pthread_mutex_t lock;
 	pthread_cond_t landed; /* [lock] a flight is done */
 	struct flight *flights; /* [lock] */
@@ -56,7 +58,8 @@ source_new(const struct source_opts *o, struct source **ret)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->landed, NULL);
 	if ((r = unwrap_new(&u, &s->opener.unwrap)) < 0 ||
-	    (r = plain_new(o->plain_limit, &s->opener.plain)) < 0)
+	    (r = plain_new(o->plain_limit, &s->opener.plain)) < 0 ||
+	    (r = sealq_new(o->index, &s->sealq)) < 0)
 		return r;
 	*ret = TAKE(s);
 	return 0;
@@ -67,6 +70,7 @@ source_free(struct source *s)
 {
 	if (s == NULL)
 		return;
+	sealq_free(s->sealq);
 	unwrap_free(s->opener.unwrap);
 	plain_free(s->opener.plain);
 	pthread_cond_destroy(&s->landed);
@@ -173,11 +177,11 @@ keep_sealed(struct source *s, struct object *o, bool has_new_key,
 		headers = (struct slice){ o->headers_sealed,
 			o->headers_sealed_len };
 	}
-	if (r == 0 && (key.ptr != NULL || headers.ptr != NULL))
-		r = index_object_set_sealed(s->o.index, o->id, key, headers);
-	if (r < 0 && r != -ENOENT && r != -EROFS)
+	if (r < 0)
 		log_warn(r, "source: keep what is sealed of %s: %s", o->key,
 		    strerror(-r));
+	else if (key.ptr != NULL || headers.ptr != NULL)
+		sealq_put(s->sealq, o->id, key, headers);
 }
 
 /* Body and plaintext; a published message keeps the second half. */
@@ -471,8 +475,10 @@ source_policy_id(struct source *s, uint8_t ret[SOURCE_POLICY_ID_LEN])
 int
 source_recover(struct source *s)
 {
-	int r = seal_recover(s->o.seal);
+	int r;
 
+	sealq_flush(s->sealq); /* under a root that may be gone after this */
+	r = seal_recover(s->o.seal);
 	return r < 0 ? r : 0;
 }
 
@@ -488,6 +494,7 @@ source_expire(struct source *s)
 {
 	int64_t now = s->o.now_s();
 
+	sealq_flush(s->sealq);
 	plain_expire(s->opener.plain, now);
 	keyring_expire(s->o.keyring, now);
 	seal_expire(s->o.seal, now);

@@ -92,7 +92,8 @@ void source_policy_id(struct source *s, uint8_t ret[SOURCE_POLICY_ID_LEN]);
  * (seal_recover). Errors of the index. */
 int source_recover(struct source *s) MUST_CHECK;
 void source_forget_keys(struct source *s);  /* keyring, root key, plaintext */
-/* Wipe what is idle for some seconds or past its time to live. */
+/* Every second or so: write what waits to be, wipe what is idle for some
+ * seconds or past its time to live. */
 void source_expire(struct source *s);
 
 struct source_stats {

@@ -25,6 +25,7 @@ struct walk {
 struct ahead {
 	int64_t ino; /* 0: free */
 	uint64_t bytes;
+	void *fetched;
 	unsigned walk;
 };
 
@@ -58,6 +59,11 @@ streams_new(const struct stream_opts *o, struct streams **ret)
 void
 streams_free(struct streams *s)
 {
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->ahead[i].ino != 0)
+			s->o.forget(s->o.arg, s->ahead[i].fetched);
 	free(s);
 }
 
@@ -117,6 +123,7 @@ take_ahead(struct streams *s, struct ahead *a)
 	w->unread--;
 	w->unread_bytes -= a->bytes;
 	s->stats.unread_bytes -= a->bytes;
+	s->o.forget(s->o.arg, a->fetched);
 	clear_slot(s, a);
 }
 
@@ -177,16 +184,15 @@ make_room(struct streams *s, uint64_t bytes)
 static bool
 fetch(struct streams *s, struct walk *w, const struct index_place *p)
 {
-	struct ahead *a = find_ahead(s, p->at[PLACE_INO]);
+	int64_t ino = p->at[PLACE_INO];
+	void *fetched;
 
-	if (a->ino != 0)
+	if (find_ahead(s, ino)->ino != 0)
 		return true; /* ahead of another one already */
-	if (!make_room(s, p->size))
+	if (!make_room(s, p->size) ||
+	    (fetched = s->o.fetch(s->o.arg, p)) == NULL)
 		return false;
-	if (!s->o.fetch(s->o.arg, p))
-		return false;
-	a = find_ahead(s, p->at[PLACE_INO]); /* the table may have moved */
-	*a = (struct ahead){ p->at[PLACE_INO], p->size,
+	*find_ahead(s, ino) = (struct ahead){ ino, p->size, fetched,
 		(unsigned)(w - s->walk) };
 	w->unread++;
 	w->unread_bytes += p->size;

@@ -135,7 +135,9 @@ def notices(bench, m, disabled):
         wipe_page_cache(p)
         read(p)
     enable(bench, disabled, False)
-    time.sleep(3.5)  # longer than --key-ttl, and than plaintext is held
+    time.sleep(2.5)  # longer than --key-ttl
+    until("what was read ahead to be wiped",
+          lambda: m.status()["messages"]["in_memory"] == 0)
     for p in mails:
         wipe_page_cache(p)
         raises(errno.EKEYREJECTED, read, p)

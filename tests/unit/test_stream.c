@@ -17,6 +17,7 @@ struct dir {
 	int64_t ino[MAILS];
 	uint64_t size;
 	int64_t fetched[16 * MAILS];
+	bool is_forgotten[16 * MAILS];
 	size_t n;
 	unsigned queries;
 	bool is_full; /* fetch says no */
@@ -85,16 +86,38 @@ fake_places(void *arg, enum place_order order, bool is_backward,
 	return (int)(m < n ? m : n);
 }
 
-static bool
+static void *
 fake_fetch(void *arg, const struct index_place *p)
 {
 	struct dir *d = arg;
 
 	if (d->is_full)
-		return false;
+		return NULL;
 	CHECK_EQ(p->object_id, p->at[PLACE_INO] * 10);
-	d->fetched[d->n++] = p->at[PLACE_INO];
-	return true;
+	d->fetched[d->n] = p->at[PLACE_INO];
+	return &d->fetched[d->n++];
+}
+
+/* Each once. */
+static void
+fake_forget(void *arg, void *fetched)
+{
+	struct dir *d = arg;
+	size_t i = (size_t)((int64_t *)fetched - d->fetched);
+
+	CHECK(i < d->n);
+	CHECK(!d->is_forgotten[i]);
+	d->is_forgotten[i] = true;
+}
+
+/* At the end nothing is kept that was fetched. */
+static void
+finish(struct streams *s, struct dir *d)
+{
+	streams_free(s);
+	for (size_t i = 0; i < d->n; i++)
+		CHECK(d->is_forgotten[i]);
+	free(d);
 }
 
 static struct dir *
@@ -116,6 +139,7 @@ new_streams(struct dir *d)
 		.place = fake_place,
 		.places = fake_places,
 		.fetch = fake_fetch,
+		.forget = fake_forget,
 		.arg = d };
 	struct streams *s = NULL;
 
@@ -207,8 +231,7 @@ test_ways(void)
 		CHECK(st.fetched <= steps - 2 + WINDOW);
 		CHECK_EQ(st.fetched_bytes, d->n * SIZE);
 		CHECK_EQ(st.unread_bytes, (d->n - (steps - 2)) * SIZE);
-		streams_free(s);
-		free(d);
+		finish(s, d);
 	}
 }
 
@@ -225,8 +248,7 @@ test_end(void)
 	CHECK_EQ(d->n, MAILS - 2);
 	streams_get_stats(s, &st);
 	CHECK_EQ(st.unread_bytes, 0);
-	streams_free(s);
-	free(d);
+	finish(s, d);
 }
 
 /* The reader stops: what was fetched in vain is within what it read. */
@@ -242,8 +264,7 @@ test_stop(void)
 		CHECK(steps >= 2 || d->n == 0);
 		CHECK(d->n <= steps + 2 * steps + STREAM_FIRST);
 		CHECK(d->n <= steps + WINDOW);
-		streams_free(s);
-		free(d);
+		finish(s, d);
 	}
 }
 
@@ -259,8 +280,7 @@ test_random(void)
 		streams_read(s, d->ino[next_random(&state) % MAILS]);
 	CHECK(d->n <= 200);
 	CHECK(d->queries <= 1000 * 3);
-	streams_free(s);
-	free(d);
+	finish(s, d);
 }
 
 /* Several at once, also when they read a little out of order, as those with
@@ -282,8 +302,7 @@ test_several(void)
 		}
 	}
 	CHECK(late <= 30);
-	streams_free(s);
-	free(d);
+	finish(s, d);
 }
 
 /* More walks than are followed, one after another and all at once: the table
@@ -310,8 +329,7 @@ test_many(void)
 		}
 	CHECK_EQ(st.fetched_bytes,
 	    st.unread_bytes + st.wasted_bytes + st.hits * SIZE);
-	streams_free(s);
-	free(d);
+	finish(s, d);
 }
 
 /* Large messages: bytes bound it, and one beyond all bounds is left to its
@@ -338,8 +356,7 @@ test_large(void)
 	for (size_t i = 60; i < 80; i++)
 		streams_read(s, d->ino[i]);
 	CHECK(was_fetched(d, d->ino[79]));
-	streams_free(s);
-	free(d);
+	finish(s, d);
 }
 
 /* When nothing can be fetched now, it is asked for again later. */
@@ -358,8 +375,7 @@ test_full(void)
 		streams_read(s, d->ino[i]);
 	CHECK(was_fetched(d, d->ino[39]));
 	streams_read(s, 5); /* no message of any directory */
-	streams_free(s);
-	free(d);
+	finish(s, d);
 }
 
 int
