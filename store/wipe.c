@@ -13,8 +13,8 @@
  * not link it ourselves. */
 #pragma weak SSL_CTX_set_options
 
-static void
-wiping_free(void *p)
+void
+wipe_free(void *p)
 {
 	if (p == NULL)
 		return;
@@ -23,8 +23,8 @@ wiping_free(void *p)
 }
 
 /* Not realloc(3): it would leave the old bytes in the heap. */
-static void *
-wiping_realloc(void *p, size_t len)
+void *
+wipe_realloc(void *p, size_t len)
 {
 	size_t old = p != NULL ? malloc_usable_size(p) : 0;
 	void *q;
@@ -33,7 +33,7 @@ wiping_realloc(void *p, size_t len)
 		return NULL;
 	if (p != NULL) {
 		memcpy(q, p, old < len ? old : len);
-		wiping_free(p);
+		wipe_free(p);
 	}
 	return q;
 }
@@ -42,7 +42,7 @@ static void
 install(void)
 {
 	CURLcode code = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc,
-	    wiping_free, wiping_realloc, strdup, calloc);
+	    wipe_free, wipe_realloc, strdup, calloc);
 
 	if (code != CURLE_OK)
 		log_err(0, "http: start libcurl: %s", curl_easy_strerror(code));

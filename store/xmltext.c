@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <expat.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "store/wipe.h"
 #include "store/xmltext.h"
 
 #define DEPTH_MAX 16
@@ -27,7 +29,10 @@ on_doctype(void *arg, const XML_Char *name, const XML_Char *sysid,
 XML_Parser
 xmltext_parser(void)
 {
-	XML_Parser p = XML_ParserCreate(NULL);
+	/* It sees session tokens. */
+	static const XML_Memory_Handling_Suite memory = { malloc,
+		wipe_realloc, wipe_free };
+	XML_Parser p = XML_ParserCreate_MM(NULL, &memory, NULL);
 
 	if (p == NULL)
 		return NULL;
