@@ -13,16 +13,19 @@ static void
 check_identity(struct check *k)
 {
 	const struct sts_opts o = graph_sts_opts(&k->g);
+	char why[CREDS_WHY_MAX];
 	struct sts_identity id;
 	int r = sts_get_caller_identity(&o, &id);
 
 	if (r == 0)
 		check_note(k, "identity", CHECK_OK, NULL, "%s (from %s)",
 		    id.arn, creds_source(k->g.creds));
+	else if (creds_failure(k->g.creds, why) < 0)
+		check_note(k, "identity", CHECK_MISSING, "credentials: see "
+		    "CREDENTIALS in sesfs(1)", "%s", why);
 	else
 		check_note(k, "identity", CHECK_MISSING, r == -EACCES ?
-		    "credentials: AWS_ACCESS_KEY_ID, or a profile of "
-		    "~/.aws/config (aws configure)" :
+		    "credentials that AWS takes" :
 		    "the network, or --sts-endpoint-url", "%s", graph_error(r));
 }
 

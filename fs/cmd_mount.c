@@ -92,10 +92,34 @@ await_reach(struct served *s)
 	return r;
 }
 
+/* A person is asked while there is one: before the parent lets go of the
+ * terminal, and however long it takes. */
+static void
+log_in(struct served *s)
+{
+	struct creds_value v;
+
+	if (!creds_may_ask(s->graph.creds))
+		return;
+	/* A failure is reach()'s to report. */
+	if (creds_get(s->graph.creds, &v) == 0)
+		creds_value_wipe(&v);
+}
+
+/* Is it that whoever gives us credentials cannot be reached now? */
+static bool
+is_without_credentials(struct served *s, int err, char why[CREDS_WHY_MAX])
+{
+	int r = creds_failure(s->graph.creds, why);
+
+	return err == -EACCES && graph_is_offline(r);
+}
+
 /* Only the network may be missing. */
 static int
 reach(struct served *s)
 {
+	char why[CREDS_WHY_MAX];
 	const char *bucket = s->c->location.bucket;
 	int r = pthread_create(&s->reach_thread, NULL, reach_main, s);
 
@@ -107,6 +131,10 @@ reach(struct served *s)
 	if (graph_is_offline(r)) {
 		log_warn(0, "mount: bucket %s cannot be reached now: %s",
 		    bucket, graph_error(r));
+		return 0;
+	}
+	if (is_without_credentials(s, r, why)) {
+		log_warn(0, "mount: no credentials yet: %s", why);
 		return 0;
 	}
 	return log_err(r, "mount: bucket %s: %s%s", bucket, graph_error(r),
@@ -334,6 +362,7 @@ start(struct served *s)
 		s->graph.progress = on_progress;
 		s->graph.progress_arg = s;
 	}
+	log_in(s);
 	if ((r = reach(s)) < 0)
 		return r;
 	signals_arm(&s->signals);

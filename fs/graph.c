@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "store/imds.h"
 #include "store/log.h"
 #include "store/stamp.h"
 
@@ -44,6 +45,22 @@ arn_region(const char *arn, char ret[64])
 	return true;
 }
 
+static struct creds_setup
+login_setup(const struct graph *g)
+{
+	const struct config *c = g->c;
+
+	return (struct creds_setup){
+		.conf = c->aws,
+		.http = g->http,
+		.region = g->region[0] != '\0' ? g->region : NULL,
+		.sts_endpoint_url = c->sts_endpoint_url,
+		.fips = c->fips,
+		.dual_stack = c->dual_stack,
+		.allow_http = c->allow_http,
+	};
+}
+
 /* Where KMS is: as told, as the keys say, or as S3 said last time. */
 static bool
 known_region(const struct graph *g, char ret[64])
@@ -71,15 +88,38 @@ known_region(const struct graph *g, char ret[64])
 	return false;
 }
 
+/* The region of the instance that we run on, if it also is what gives us
+ * credentials: elsewhere nobody is asked, and waited for in vain. */
+static void
+guess_region(const struct graph *g, char ret[ENDPOINT_REGION_MAX])
+{
+	const struct creds_setup s = login_setup(g);
+	char why[CREDS_WHY_MAX];
+	struct creds_value v;
+
+	ret[0] = '\0';
+	if (g->region[0] == '\0' && creds_get(g->creds, &v) == 0 &&
+	    strcmp(creds_source(g->creds), IMDS_SOURCE) == 0 &&
+	    imds_region(&s, ret, why) < 0)
+		log_warn(0, "config: ask the instance for its region: %s", why);
+	creds_value_wipe(&v);
+}
+
+/* The bucket's own, which S3 tells, is a better guess than where we run. */
 static int
-settle_region(struct graph *g)
+settle_region(struct graph *g, const char *instance)
 {
 	char learnt[32];
 	int r;
 
-	if (known_region(g, g->region))
+	if (g->region[0] != '\0')
 		return 0;
-	if ((r = s3_head_bucket(g->s3, learnt)) < 0)
+	r = s3_head_bucket(g->s3, learnt);
+	if (r < 0 && instance[0] != '\0') {
+		snprintf(g->region, sizeof(g->region), "%s", instance);
+		return 0;
+	}
+	if (r < 0)
 		return log_err(r, "config: no --region given, and the bucket "
 		    "cannot be asked for its own");
 	snprintf(g->region, sizeof(g->region), "%s", learnt);
@@ -89,11 +129,26 @@ settle_region(struct graph *g)
 /* ---- the parts ---- */
 
 static int
+open_login(struct graph *g)
+{
+	const struct http_opts ho = { .jobs = (unsigned)g->c->jobs,
+		.ca_bundle = g->c->ca_bundle };
+	struct creds_setup s;
+	int r;
+
+	/* Once it is known it stays: renewals read it. */
+	if (!known_region(g, g->region))
+		g->region[0] = '\0';
+	if ((r = http_new(&ho, &g->http)) < 0)
+		return r;
+	s = login_setup(g);
+	return creds_new_default(&s, &g->creds);
+}
+
+static int
 open_cloud(struct graph *g)
 {
 	const struct config *c = g->c;
-	const struct http_opts ho = { .jobs = (unsigned)c->jobs,
-		.ca_bundle = c->ca_bundle };
 	struct s3_opts so = {
 		.bucket = c->location.bucket,
 		.region = c->region,
@@ -112,17 +167,21 @@ open_cloud(struct graph *g)
 		.dual_stack = c->dual_stack,
 		.rate = (unsigned)c->kms_rate,
 	};
+	char instance[ENDPOINT_REGION_MAX];
 	int r;
 
-	if ((r = http_new(&ho, &g->http)) < 0 ||
-	    (r = creds_new_default(c->aws, &g->creds)) < 0)
+	if ((r = open_login(g)) < 0)
 		return r;
+	guess_region(g, instance);
+	if (c->region == NULL && instance[0] != '\0')
+		so.region = instance;
 	ao.http = g->http;
 	ao.creds = g->creds;
 	if ((r = aws_new(&ao, &g->aws)) < 0)
 		return r;
 	ko.aws = so.aws = g->aws;
-	if ((r = s3_new(&so, &g->s3)) < 0 || (r = settle_region(g)) < 0)
+	if ((r = s3_new(&so, &g->s3)) < 0 ||
+	    (r = settle_region(g, instance)) < 0)
 		return r;
 	return kms_new(&ko, &g->kms);
 }

@@ -178,6 +178,17 @@ send_signed(struct call *c, const struct aws_signed *s, struct aws_reply *ret)
 	return r;
 }
 
+static void
+explain_creds(struct call *c, int err, char ret[HTTP_WHY_MAX])
+{
+	char why[CREDS_WHY_MAX];
+
+	if (err == -EACCES && creds_failure(c->aws->creds, why) < 0)
+		snprintf(ret, HTTP_WHY_MAX, "no credentials: %.230s", why);
+	else
+		snprintf(ret, HTTP_WHY_MAX, "%s", strerror(-err));
+}
+
 /* One attempt: an HTTP reply of any status in ret, or an error. */
 static int
 attempt(struct call *c, struct aws_reply *ret)
@@ -187,8 +198,7 @@ attempt(struct call *c, struct aws_reply *ret)
 
 	if ((r = wait_turn(c)) < 0 ||
 	    (r = creds_get(c->aws->creds, &c->creds)) < 0) {
-		snprintf(ret->http.why, sizeof(ret->http.why), "%s",
-		    r == -EACCES ? "no credentials" : strerror(-r));
+		explain_creds(c, r, ret->http.why);
 		return r;
 	}
 	c->signed_unix = stamp_now_unix() + atomic_load(&c->aws->offset_s);

@@ -99,9 +99,8 @@ take_item(void *arg, const struct ini_item *item)
 	return 0;
 }
 
-/* "~" and "~/x" by HOME. */
-static char *
-expand(const struct awsconf *c, const char *path)
+char *
+awsconf_path(const struct awsconf *c, const char *path)
 {
 	const char *home = awsconf_env(c, "HOME");
 	char *s = NULL;
@@ -117,7 +116,7 @@ file_path(const struct awsconf *c, const char *env, const char *otherwise)
 {
 	const char *path = awsconf_env(c, env);
 
-	return expand(c, path != NULL ? path : otherwise);
+	return awsconf_path(c, path != NULL ? path : otherwise);
 }
 
 static int
@@ -129,8 +128,8 @@ read_file(struct awsconf *c, const char *path, bool is_config)
 	return err == -ENOENT || err == -ENOTDIR ? 0 : err;
 }
 
-static bool
-has_profile(const struct awsconf *c, const char *profile)
+bool
+awsconf_has_profile(const struct awsconf *c, const char *profile)
 {
 	for (size_t i = 0; i < c->len; i++) {
 		const char *s = c->entry[i].section;
@@ -156,7 +155,7 @@ choose_profile(struct awsconf *c, const char *option)
 	if (c->profile == NULL)
 		return -ENOMEM;
 	if (name != NULL && strcmp(name, "default") != 0 &&
-	    !has_profile(c, name))
+	    !awsconf_has_profile(c, name))
 		return log_err(-ENOENT, "config: profile %s: neither in %s "
 		    "nor in %s", name, c->config_path, c->credentials_path);
 	return 0;
@@ -298,8 +297,8 @@ awsconf_get(const struct awsconf *c, const char *profile, const char *key)
 
 	if (profile == NULL)
 		profile = c->profile;
-	v = profile_get(c, true, profile, key);
-	return v != NULL ? v : profile_get(c, false, profile, key);
+	v = profile_get(c, false, profile, key);
+	return v != NULL ? v : profile_get(c, true, profile, key);
 }
 
 const char *

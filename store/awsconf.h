@@ -42,8 +42,15 @@ const char *awsconf_credentials_path(const struct awsconf *c);
  * counts as unset. */
 char *awsconf_env(const struct awsconf *c, const char *name);
 
-/* A setting of a profile; NULL profile: the one in use. The config file's,
- * else the credentials file's. NULL when unset. */
+/* Is there a profile of that name, in either file? */
+bool awsconf_has_profile(const struct awsconf *c, const char *profile);
+
+/* A file name from a setting: "~" and "~/x" are below HOME. The caller frees
+ * it; NULL when memory ran out. */
+char *awsconf_path(const struct awsconf *c, const char *path) MUST_CHECK;
+
+/* A setting of a profile; NULL profile: the one in use. The credentials
+ * file's, else the config file's, as botocore has it. NULL when unset. */
 const char *awsconf_get(const struct awsconf *c, const char *profile,
     const char *key);
 
@@ -55,7 +62,7 @@ const char *awsconf_section_get(const struct awsconf *c, const char *type,
 /* The region: AWS_REGION, AWS_DEFAULT_REGION, the profile's, or NULL. */
 const char *awsconf_region(const struct awsconf *c);
 
-/* The endpoint URL configured for a service ("s3", "kms", "sqs", "sts"), in
+/* The endpoint URL configured for a service ("s3", "sts", "sso_oidc"), in
  * AWS's order: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's
  * services section, the profile's endpoint_url. NULL when none, or when
  * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS (ignore_configured_endpoint_urls) is

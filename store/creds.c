@@ -1,43 +1,56 @@
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/buf.h"
 #include "store/creds.h"
-#include "store/creds_providers.h"
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/stamp.h"
 
 #define EARLY_S 300	 /* renew so long before the end ... */
 #define EARLY_RANDOM_S 60 /* ... and up to so much earlier */
-#define AGAIN_S 60	 /* after a failed renewal of valid ones */
-#define FAILED_S 5	 /* a failure is everybody's for so long */
+#define AGAIN_S 1	 /* after a failure; twice as long each time ... */
+#define AGAIN_MAX_S 60	 /* ... up to this */
+#define DECLINED_S 900	 /* after a person did not answer */
 #define YOUNG_S 10	 /* younger ones are not rejected */
+#define LOOK_S 30 /* how often the renewer looks at a clock that may jump */
 
 struct creds {
 	struct creds_provider provider[CREDS_PROVIDERS_MAX]; /* constant */
 	size_t provider_len;				     /* constant */
 	int64_t (*now_unix)(void);			     /* constant */
+	bool is_lazy;					     /* constant */
 
-	/* Both in locked memory; `next` is of whoever has is_in_flight. */
+	/* Both in locked memory; `next` is of whoever has is_in_flight, as are
+	 * `chosen` and `why`. */
 	struct creds_value *current; /* [lock] */
 	struct creds_value *next;
+	int chosen; /* number of the provider that decided, or -1 */
+	char why[CREDS_WHY_MAX];
 
 	pthread_mutex_t lock;
 	pthread_cond_t settled; /* [lock] is_in_flight became false */
+	pthread_cond_t turn;	/* [lock] the renewer has a reason to look */
 	bool is_in_flight;	/* [lock] somebody fetches */
+	bool is_ending;		/* [lock] no more renewals */
 	bool has_thread;	/* [lock] `thread` is to be joined */
 	bool is_rejected;	/* [lock] current is not to be used */
 	int err;		/* [lock] of the last fetch */
+	unsigned failures;	/* [lock] in a row */
 	uint64_t fetches;	/* [lock] that have settled */
 	int64_t fetched_unix;	/* [lock] when the last one began */
 	int64_t renew_unix;	/* [lock] when to renew, 0 = never */
+	int64_t retry_unix;	/* [lock] after a failure: not before this */
 	const char *source;	/* [lock] provider's name */
-	pthread_t thread;	/* [lock] background renewal */
+	char failure[CREDS_WHY_MAX]; /* [lock] of the last fetch */
+	char logged[CREDS_WHY_MAX];  /* [lock] the failure logged last */
+	pthread_t thread;	     /* [lock] the renewer */
 };
 
 void
@@ -52,6 +65,19 @@ free_providers(const struct creds_provider *p, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (p[i].free != NULL)
 			p[i].free(p[i].arg);
+}
+
+static void
+init_locks(struct creds *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->settled, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->turn, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 int
@@ -69,8 +95,9 @@ creds_new(const struct creds_opts *o, struct creds **ret)
 	    o->provider_len * sizeof(*o->provider));
 	c->provider_len = o->provider_len;
 	c->now_unix = o->now_unix != NULL ? o->now_unix : stamp_now_unix;
-	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->settled, NULL);
+	c->is_lazy = o->is_lazy;
+	c->chosen = -1;
+	init_locks(c);
 	c->current = sodium_malloc(sizeof(*c->current));
 	c->next = sodium_malloc(sizeof(*c->next));
 	if (c->current == NULL || c->next == NULL) {
@@ -83,58 +110,107 @@ creds_new(const struct creds_opts *o, struct creds **ret)
 	return 0;
 }
 
+static void
+end_renewals(struct creds *c)
+{
+	LOCK_SCOPE(&c->lock);
+	c->is_ending = true;
+	pthread_cond_signal(&c->turn);
+}
+
 void
 creds_free(struct creds *c)
 {
 	if (c == NULL)
 		return;
+	end_renewals(c);
 	if (c->has_thread)
 		pthread_join(c->thread, NULL);
 	free_providers(c->provider, c->provider_len);
 	sodium_free(c->current); /* wipes */
 	sodium_free(c->next);
 	pthread_cond_destroy(&c->settled);
+	pthread_cond_destroy(&c->turn);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
-/* Ask the chain, into c->next. No lock is held; is_in_flight is ours. Returns
- * the provider's number, or an error after logging it. */
+/* ---- asking the chain, into c->next; is_in_flight is ours ---- */
+
 static int
-ask_chain(struct creds *c)
+ask_one(struct creds *c, size_t i, char why[CREDS_WHY_MAX])
 {
-	struct buf tried = BUF_INIT(8192);
-	int r = -ENOENT;
-	size_t i;
+	const struct creds_provider *p = &c->provider[i];
+	int r;
 
-	for (i = 0; i < c->provider_len; i++) {
-		char why[CREDS_WHY_MAX] = "";
-
-		creds_value_wipe(c->next);
-		r = c->provider[i].fetch(c->provider[i].arg, c->next, why);
-		if (r == 0 && c->next->expires_unix != 0 &&
-		    c->next->expires_unix <= c->now_unix()) {
-			snprintf(why, sizeof(why), "already expired");
-			r = -EKEYEXPIRED;
-		}
-		if (r != -ENOENT && r < 0)
-			log_err(r, "creds: get credentials: %s: %s",
-			    c->provider[i].name,
-			    why[0] != '\0' ? why : strerror(-r));
-		if (r != -ENOENT)
-			break;
-		r = buf_printf(&tried, "%s%s (%s)", i > 0 ? ", " : "",
-		    c->provider[i].name, why) < 0 ? -ENOMEM : -ENOENT;
+	why[0] = '\0';
+	creds_value_wipe(c->next);
+	r = p->fetch(p->arg, c->next, why);
+	if (r == 0 && c->next->expires_unix != 0 &&
+	    c->next->expires_unix <= c->now_unix()) {
+		snprintf(why, CREDS_WHY_MAX, "what it gave has expired "
+		    "already; is this machine's clock right?");
+		r = -EKEYEXPIRED;
 	}
-	if (r == -ENOENT) {
+	if (r < 0 && why[0] == '\0')
+		snprintf(why, CREDS_WHY_MAX, "%s", strerror(-r));
+	return r;
+}
+
+static void
+note(char ret[CREDS_WHY_MAX], const char *name, const char *why)
+{
+	snprintf(ret, CREDS_WHY_MAX, "%.*s: %.*s", CREDS_NAME_MAX, name,
+	    CREDS_WHY_MAX - CREDS_NAME_MAX - 3, why);
+}
+
+/* The first that is configured decides. */
+static int
+ask_all(struct creds *c)
+{
+	struct buf tried = BUF_INIT(CREDS_PROVIDERS_MAX * CREDS_WHY_MAX);
+	char why[CREDS_WHY_MAX] = "";
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < c->provider_len && r == -ENOENT; i++) {
+		r = ask_one(c, i, why);
+		if (r == 0)
+			c->chosen = (int)i;
+		else if (r != -ENOENT)
+			note(c->why, c->provider[i].name, why);
+		else
+			log_info(0, "creds: get credentials: %s: %s",
+			    c->provider[i].name, why);
+		if (r == -ENOENT && buf_printf(&tried, "%s%s",
+		    i > 0 ? ", " : "", c->provider[i].name) < 0)
+			r = -ENOMEM;
+	}
+	if (r == -ENOENT && c->provider_len == 1) {
+		note(c->why, c->provider[0].name, why);
+	} else if (r == -ENOENT) {
 		const char *list = buf_str(&tried);
 
-		log_err(r, "creds: no credentials found; tried %s",
+		snprintf(c->why, sizeof(c->why), "none found; tried %s",
 		    list != NULL ? list : "nothing");
 	}
 	buf_free(&tried);
-	return r < 0 ? r : (int)i;
+	return r;
 }
+
+static int
+ask_chain(struct creds *c)
+{
+	char why[CREDS_WHY_MAX];
+	int r;
+
+	if (c->chosen < 0)
+		return ask_all(c);
+	if ((r = ask_one(c, (size_t)c->chosen, why)) < 0)
+		note(c->why, c->provider[c->chosen].name, why);
+	return r;
+}
+
+/* ---- what came of it ---- */
 
 static bool
 is_same(const struct creds_value *a, const struct creds_value *b)
@@ -147,17 +223,34 @@ is_same(const struct creds_value *a, const struct creds_value *b)
 static int64_t
 renewal_time(int64_t now, int64_t expires)
 {
-	int64_t early = EARLY_S + randombytes_uniform(EARLY_RANDOM_S + 1);
+	int64_t life = expires - now;
 
 	if (expires == 0)
 		return 0;
-	if (early > (expires - now) / 2)
-		early = (expires - now) / 2;
-	return expires - early;
+	if (life < 2 * EARLY_S)
+		return expires - life / 2 -
+		    randombytes_uniform((uint32_t)(life / 10) + 1);
+	return expires - EARLY_S - randombytes_uniform(EARLY_RANDOM_S + 1);
+}
+
+static void *renew(void *arg);
+
+/* Signals are for the program's own threads. */
+static void
+start_renewer_locked(struct creds *c)
+{
+	sigset_t all, old;
+
+	if (c->has_thread || c->is_lazy || c->is_ending)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	c->has_thread = pthread_create(&c->thread, NULL, renew, c) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 static void
-adopt_locked(struct creds *c, int provider, int64_t now)
+adopt_locked(struct creds *c, int64_t now)
 {
 	uint64_t generation = c->current->generation;
 
@@ -168,8 +261,58 @@ adopt_locked(struct creds *c, int provider, int64_t now)
 	*c->current = *c->next;
 	c->current->generation = generation;
 	c->is_rejected = false;
-	c->source = c->provider[provider].name;
+	c->source = c->provider[c->chosen].name;
+	c->failures = 0;
+	c->failure[0] = '\0';
 	c->renew_unix = renewal_time(now, c->current->expires_unix);
+	if (c->renew_unix != 0)
+		start_renewer_locked(c);
+	if (c->logged[0] != '\0')
+		log_warn(0, "creds: get credentials: %s: good again",
+		    c->source);
+	c->logged[0] = '\0';
+}
+
+static int64_t
+again_s(unsigned failures, int err)
+{
+	int64_t s = failures > 6 ? AGAIN_MAX_S : AGAIN_S << (failures - 1);
+
+	if (err == -ECANCELED)
+		return DECLINED_S;
+	if (s > AGAIN_MAX_S)
+		s = AGAIN_MAX_S;
+	return s - randombytes_uniform((uint32_t)s / 4 + 1);
+}
+
+static bool
+has_valid_locked(const struct creds *c, int64_t now)
+{
+	return c->current->key_id[0] != '\0' && !c->is_rejected &&
+	    (c->current->expires_unix == 0 || now < c->current->expires_unix);
+}
+
+static void
+fail_locked(struct creds *c, int err)
+{
+	int64_t now = c->now_unix();
+	bool is_valid = has_valid_locked(c, now);
+	bool had = c->current->key_id[0] != '\0';
+
+	c->failures++;
+	c->retry_unix = now + again_s(c->failures, err);
+	if (c->renew_unix != 0)
+		c->renew_unix = c->retry_unix;
+	snprintf(c->failure, sizeof(c->failure), "%.*s%s", CREDS_WHY_MAX - 40,
+	    c->why, had && !is_valid ? " (the old ones have expired)" : "");
+	if (strcmp(c->failure, c->logged) == 0)
+		return;
+	memcpy(c->logged, c->failure, sizeof(c->logged));
+	if (is_valid)
+		log_warn(0, "creds: renew credentials: %s; using the old ones "
+		    "while they are valid", c->failure);
+	else
+		log_err(err, "creds: get credentials: %s", c->failure);
 }
 
 /* Fetch and share the result. The caller set is_in_flight. */
@@ -177,48 +320,76 @@ static void
 fetch(struct creds *c)
 {
 	int64_t now = c->now_unix();
-	int provider = ask_chain(c);
+	int r = ask_chain(c);
 
 	LOCK_SCOPE(&c->lock);
-	c->err = provider < 0 ? provider : 0;
-	if (provider >= 0)
-		adopt_locked(c, provider, now);
-	else if (c->renew_unix != 0)
-		c->renew_unix = now + AGAIN_S;
+	c->err = r;
+	if (r < 0)
+		fail_locked(c, r);
+	else
+		adopt_locked(c, now);
 	creds_value_wipe(c->next);
 	c->fetched_unix = now;
 	c->fetches++;
 	c->is_in_flight = false;
 	pthread_cond_broadcast(&c->settled);
+	pthread_cond_signal(&c->turn);
+}
+
+/* ---- the renewer ---- */
+
+static bool
+is_due_locked(const struct creds *c, int64_t now)
+{
+	return c->renew_unix != 0 && now >= c->renew_unix && !c->is_in_flight;
+}
+
+static void
+wait_turn_locked(struct creds *c, int64_t now)
+{
+	int64_t s = c->renew_unix == 0 || c->is_in_flight ? LOOK_S :
+	    c->renew_unix - now;
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += s < LOOK_S ? s : LOOK_S;
+	pthread_cond_timedwait(&c->turn, &c->lock, &until);
+}
+
+/* Wait until it is time, and claim the fetch; false at the end. */
+static bool
+await_turn(struct creds *c)
+{
+	int64_t now;
+
+	LOCK_SCOPE(&c->lock);
+	while (!c->is_ending && !is_due_locked(c, now = c->now_unix()))
+		wait_turn_locked(c, now);
+	if (!c->is_ending)
+		c->is_in_flight = true;
+	return !c->is_ending;
 }
 
 static void *
 renew(void *arg)
 {
-	fetch(arg);
+	struct creds *c = arg;
+
+	while (await_turn(c))
+		fetch(c);
 	return NULL;
 }
 
-static void
-renew_in_background_locked(struct creds *c)
-{
-	/* The last thread has settled, so that joining does not wait long. */
-	if (c->has_thread)
-		pthread_join(c->thread, NULL);
-	c->has_thread = pthread_create(&c->thread, NULL, renew, c) == 0;
-	c->is_in_flight = c->has_thread;
-	if (!c->has_thread)
-		c->renew_unix = c->now_unix() + AGAIN_S;
-}
-
-static bool
-is_usable_locked(const struct creds *c, int64_t now)
-{
-	return c->current->key_id[0] != '\0' && !c->is_rejected &&
-	    (c->current->expires_unix == 0 || now < c->current->expires_unix);
-}
+/* ---- callers ---- */
 
 enum step { DONE, FAILED, FETCH };
+
+static enum step
+claim_locked(struct creds *c)
+{
+	c->is_in_flight = true;
+	return FETCH;
+}
 
 /* One look at the state: take a copy, wait for another's fetch, or claim the
  * fetch. */
@@ -230,20 +401,19 @@ look(struct creds *c, struct creds_value *ret)
 		int64_t now = c->now_unix();
 		uint64_t seen = c->fetches;
 
-		if (is_usable_locked(c, now)) {
-			if (c->renew_unix != 0 && now >= c->renew_unix &&
-			    !c->is_in_flight)
-				renew_in_background_locked(c);
+		if (has_valid_locked(c, now)) {
+			if (is_due_locked(c, now) && c->is_lazy)
+				return claim_locked(c);
+			/* The thread's own wait may be by another clock. */
+			if (is_due_locked(c, now))
+				pthread_cond_signal(&c->turn);
 			*ret = *c->current;
 			return DONE;
 		}
-		if (c->err < 0 && !c->is_in_flight &&
-		    now - c->fetched_unix < FAILED_S)
+		if (c->err < 0 && !c->is_in_flight && now < c->retry_unix)
 			return FAILED;
-		if (!c->is_in_flight) {
-			c->is_in_flight = true;
-			return FETCH;
-		}
+		if (!c->is_in_flight)
+			return claim_locked(c);
 		while (c->fetches == seen)
 			pthread_cond_wait(&c->settled, &c->lock);
 	}
@@ -260,6 +430,14 @@ creds_get(struct creds *c, struct creds_value *ret)
 	return s == DONE ? 0 : -EACCES;
 }
 
+int
+creds_failure(struct creds *c, char ret[CREDS_WHY_MAX])
+{
+	LOCK_SCOPE(&c->lock);
+	memcpy(ret, c->failure, CREDS_WHY_MAX);
+	return c->err;
+}
+
 bool
 creds_reject(struct creds *c, uint64_t generation)
 {
@@ -269,6 +447,7 @@ creds_reject(struct creds *c, uint64_t generation)
 	if (c->now_unix() - c->fetched_unix < YOUNG_S)
 		return false;
 	c->is_rejected = true;
+	c->retry_unix = 0;
 	return true;
 }
 
@@ -279,27 +458,11 @@ creds_source(struct creds *c)
 	return c->source;
 }
 
-int
-creds_new_default(const struct awsconf *conf, struct creds **ret)
+bool
+creds_may_ask(const struct creds *c)
 {
-	struct creds_provider p[4];
-	size_t n = 0;
-	int r = 0;
-
-	*ret = NULL;
-	if (!awsconf_has_explicit_profile(conf) &&
-	    (r = creds_env_provider(conf, &p[n])) == 0)
-		n++;
-	if (r == 0 && (r = creds_file_provider(conf, false, &p[n])) == 0)
-		n++;
-	if (r == 0 && (r = creds_process_provider(conf, &p[n])) == 0)
-		n++;
-	if (r == 0 && (r = creds_file_provider(conf, true, &p[n])) == 0)
-		n++;
-	if (r < 0) {
-		free_providers(p, n);
-		return r;
-	}
-	return creds_new(&(struct creds_opts){ .provider = p,
-	    .provider_len = n }, ret);
+	for (size_t i = 0; i < c->provider_len; i++)
+		if (c->provider[i].may_ask)
+			return true;
+	return false;
 }

@@ -7,6 +7,7 @@
 
 struct file {
 	const struct awsconf *conf;
+	const char *profile;
 	bool is_config;
 };
 
@@ -36,7 +37,7 @@ take_item(void *arg, const struct ini_item *item)
 
 	if (item->kind != INI_VALUE ||
 	    !awsconf_is_profile(item->section, r->file->is_config,
-		awsconf_profile(r->file->conf)))
+		r->file->profile))
 		return 0;
 	if (ini_is(item->key, "aws_access_key_id"))
 		copy(r, item->value, v->key_id, sizeof(v->key_id));
@@ -55,7 +56,6 @@ file_fetch(void *arg, struct creds_value *ret, char why[CREDS_WHY_MAX])
 	struct reading r = { f, ret, false };
 	const char *path = f->is_config ? awsconf_config_path(f->conf) :
 	    awsconf_credentials_path(f->conf);
-	const char *profile = awsconf_profile(f->conf);
 	int err = ini_read(path, 0, take_item, &r);
 
 	if (err < 0 && err != -ENOENT && err != -ENOTDIR) {
@@ -64,12 +64,12 @@ file_fetch(void *arg, struct creds_value *ret, char why[CREDS_WHY_MAX])
 	}
 	if (err < 0 || ret->key_id[0] == '\0') {
 		snprintf(why, CREDS_WHY_MAX, "%s: no keys of profile %s", path,
-		    profile);
+		    f->profile);
 		return -ENOENT;
 	}
 	if (ret->secret[0] == '\0' || r.is_too_long) {
 		snprintf(why, CREDS_WHY_MAX, "%s: profile %s: %s", path,
-		    profile, r.is_too_long ? "a key is too long" :
+		    f->profile, r.is_too_long ? "a key is too long" :
 		    "no aws_secret_access_key");
 		return -EINVAL;
 	}
@@ -77,15 +77,17 @@ file_fetch(void *arg, struct creds_value *ret, char why[CREDS_WHY_MAX])
 }
 
 int
-creds_file_provider(const struct awsconf *conf, bool is_config,
-    struct creds_provider *ret)
+creds_file_provider(const struct awsconf *conf, const char *profile,
+    bool is_config, struct creds_provider *ret)
 {
 	struct file *f;
 
 	if ((f = malloc(sizeof(*f))) == NULL)
 		return -ENOMEM;
-	*f = (struct file){ conf, is_config };
-	*ret = (struct creds_provider){ is_config ? "config file" :
-	    "credentials file", file_fetch, free, f };
+	*f = (struct file){ conf, profile, is_config };
+	*ret = (struct creds_provider){ .fetch = file_fetch, .free = free,
+		.arg = f };
+	snprintf(ret->name, sizeof(ret->name), "%s", is_config ?
+	    "config file" : "credentials file");
 	return 0;
 }

@@ -1,13 +1,32 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "store/endpoint.h"
+#include "crypto/sigv4.h"
+#include "store/creds_http.h"
 #include "store/log.h"
+#include "store/stamp.h"
 #include "store/sts.h"
 #include "store/xmltext.h"
 
+#define FORM_MAX 65536 /* bytes of a request */
+#define ATTEMPTS 3
+#define TIMEOUT_MS 10000
+
+static const struct pair form_header[] = {
+	{ "content-type", "application/x-www-form-urlencoded" },
+};
+
 static int
-parse(const struct http_reply *h, struct sts_identity *ret)
+choose(const struct sts_opts *o, struct endpoint *ret)
+{
+	return endpoint_choose(o->endpoint_url, "sts", o->region,
+	    (o->fips ? ENDPOINT_FIPS : 0U) |
+	    (o->dual_stack ? ENDPOINT_DUAL_STACK : 0U), ret);
+}
+
+static int
+parse_identity(const struct http_reply *h, struct sts_identity *ret)
 {
 	const struct xmltext_want want[] = {
 		{ "Account", ret->account, sizeof(ret->account) },
@@ -22,35 +41,190 @@ parse(const struct http_reply *h, struct sts_identity *ret)
 	return r;
 }
 
+/* POST a form, signed. */
+static int
+call(const struct sts_opts *o, struct slice form, struct aws_reply *ret)
+{
+	struct endpoint e;
+	const struct aws_request req = { .method = "POST", .endpoint = &e,
+		.service = "sts", .region = o->region, .path = "/",
+		.header = form_header, .header_len = NELEMS(form_header),
+		.body = form, .op = AWS_STS, .max_body = 65536 };
+	int r = choose(o, &e);
+
+	*ret = (struct aws_reply){ .http.status = 0 };
+	if (r < 0)
+		snprintf(ret->http.why, sizeof(ret->http.why),
+		    "no proper endpoint or region");
+	return r < 0 ? r : aws_call(o->aws, &req, ret);
+}
+
 int
 sts_get_caller_identity(const struct sts_opts *o, struct sts_identity *ret)
 {
 	static const char body[] = "Action=GetCallerIdentity&"
 				   "Version=2011-06-15";
-	static const struct pair header[] = {
-		{ "content-type", "application/x-www-form-urlencoded" },
-	};
-	struct endpoint e;
-	struct aws_request req = { .method = "POST", .endpoint = &e,
-		.service = "sts", .region = o->region, .path = "/",
-		.header = header, .header_len = NELEMS(header),
-		.body = { (const uint8_t *)body, sizeof(body) - 1 },
-		.op = AWS_STS, .max_body = 65536 };
-	struct aws_reply reply = { .http.status = 0 };
+	struct aws_reply reply;
 	char why[512];
 	int r;
 
 	*ret = (struct sts_identity){ .account = "" };
-	if ((r = endpoint_choose(o->endpoint_url, "sts", o->region,
-	    (o->fips ? ENDPOINT_FIPS : 0U) |
-	    (o->dual_stack ? ENDPOINT_DUAL_STACK : 0U), &e)) < 0)
-		return r;
-	r = aws_call(o->aws, &req, &reply);
+	r = call(o, (struct slice){ (const uint8_t *)body, sizeof(body) - 1 },
+	    &reply);
 	if (r < 0)
 		log_err(r, "sts: get caller identity: %s",
 		    aws_why(&reply, why, sizeof(why)));
-	else if ((r = parse(&reply.http, ret)) < 0)
+	else if ((r = parse_identity(&reply.http, ret)) < 0)
 		log_err(r, "sts: get caller identity: malformed reply");
 	aws_reply_free(&reply);
+	return r;
+}
+
+/* ---- roles ---- */
+
+static int
+add(struct buf *form, const char *name, const char *value)
+{
+	size_t room;
+	int64_t n;
+	int r;
+
+	if (value == NULL)
+		return 0;
+	room = 3 * strlen(value) + 1;
+	if ((r = buf_printf(form, "&%s=", name)) < 0 ||
+	    (r = buf_reserve(form, room)) < 0)
+		return r;
+	n = sigv4_encode(value, strlen(value), false,
+	    (char *)form->ptr + form->len, room);
+	if (n < 0)
+		return (int)n;
+	form->len += (size_t)n;
+	return 0;
+}
+
+static int
+make_form(const struct sts_role *role, struct buf *form)
+{
+	char duration[16];
+	int r;
+
+	snprintf(duration, sizeof(duration), "%u", role->duration_s);
+	if ((r = buf_printf(form, "Action=AssumeRole%s&Version=2011-06-15",
+		 role->web_token != NULL ? "WithWebIdentity" : "")) < 0 ||
+	    (r = add(form, "RoleArn", role->arn)) < 0 ||
+	    (r = add(form, "RoleSessionName", role->session_name)) < 0 ||
+	    (r = add(form, "ExternalId", role->external_id)) < 0 ||
+	    (r = add(form, "SerialNumber", role->mfa_serial)) < 0 ||
+	    (r = add(form, "TokenCode", role->mfa_code)) < 0 ||
+	    (r = add(form, "WebIdentityToken", role->web_token)) < 0)
+		return r;
+	return role->duration_s == 0 ? 0 :
+	    add(form, "DurationSeconds", duration);
+}
+
+/* xmltext_get() cuts what is too long: that is no secret of use. */
+static bool
+is_whole(const char *s, size_t size)
+{
+	return s[0] != '\0' && strlen(s) < size - 1;
+}
+
+int
+sts_parse_credentials(struct slice xml, struct creds_value *ret)
+{
+	char expires[64] = "";
+	const struct xmltext_want want[] = {
+		{ "AccessKeyId", ret->key_id, sizeof(ret->key_id) },
+		{ "SecretAccessKey", ret->secret, sizeof(ret->secret) },
+		{ "SessionToken", ret->token, sizeof(ret->token) },
+		{ "Expiration", expires, sizeof(expires) },
+	};
+
+	memset(ret, 0, sizeof(*ret));
+	if ((xmltext_get(xml, "AssumeRoleResponse", want, NELEMS(want)) == 0 ||
+		xmltext_get(xml, "AssumeRoleWithWebIdentityResponse", want,
+		    NELEMS(want)) == 0) &&
+	    is_whole(ret->key_id, sizeof(ret->key_id)) &&
+	    is_whole(ret->secret, sizeof(ret->secret)) &&
+	    is_whole(ret->token, sizeof(ret->token)) &&
+	    stamp_parse_iso(expires, &ret->expires_unix) == 0 &&
+	    ret->expires_unix > 0)
+		return 0;
+	creds_value_wipe(ret);
+	return -EPROTO;
+}
+
+static int
+take_credentials(const struct http_reply *h, struct creds_value *ret,
+    char why[CREDS_WHY_MAX])
+{
+	int r = sts_parse_credentials((struct slice){ h->body.ptr,
+	    h->body.len }, ret);
+
+	if (r < 0)
+		snprintf(why, CREDS_WHY_MAX, "a malformed answer of STS");
+	return r;
+}
+
+/* Without the request's id, which would make each failure a new one. */
+static void
+explain(const struct aws_reply *reply, char why[CREDS_WHY_MAX])
+{
+	const struct awserr *e = &reply->error;
+
+	if (e->status == 0)
+		snprintf(why, CREDS_WHY_MAX, "STS: %.240s", reply->http.why);
+	else
+		snprintf(why, CREDS_WHY_MAX, "STS: %s: %.160s", e->code,
+		    e->message);
+}
+
+int
+sts_assume_role(const struct sts_opts *o, const struct sts_role *role,
+    struct creds_value *ret, char why[CREDS_WHY_MAX])
+{
+	struct buf form = BUF_INIT(FORM_MAX);
+	struct aws_reply reply = { .http.status = 0 };
+	int r = make_form(role, &form);
+
+	if (r == 0) {
+		r = call(o, (struct slice){ form.ptr, form.len }, &reply);
+		if (r < 0)
+			explain(&reply, why);
+		else
+			r = take_credentials(&reply.http, ret, why);
+	}
+	buf_free(&form);
+	aws_reply_free(&reply);
+	return r;
+}
+
+int
+sts_assume_role_with_web_identity(const struct sts_opts *o, struct http *http,
+    bool allow_http, const struct sts_role *role, struct creds_value *ret,
+    char why[CREDS_WHY_MAX])
+{
+	struct buf form = BUF_INIT(FORM_MAX);
+	struct http_reply reply = { .status = 0 };
+	struct endpoint e;
+	struct creds_http c = { .http = http, .endpoint = &e, .method = "POST",
+		.path = "/", .header = form_header,
+		.header_len = NELEMS(form_header), .attempts = ATTEMPTS,
+		.timeout_ms = TIMEOUT_MS };
+	int r;
+
+	if ((r = choose(o, &e)) == 0 &&
+	    (r = creds_http_may(&e, allow_http, why)) == 0 &&
+	    (r = make_form(role, &form)) == 0) {
+		c.body = (struct slice){ form.ptr, form.len };
+		r = creds_http(&c, &reply, why);
+		if (r == 0 && reply.status != 200)
+			r = creds_http_refused(&reply, why);
+		else if (r == 0)
+			r = take_credentials(&reply, ret, why);
+	}
+	buf_free(&form);
+	http_reply_free(&reply);
 	return r;
 }

@@ -7,7 +7,7 @@
 
 #include "check.h"
 #include "store/awsconf.h"
-#include "store/creds_providers.h"
+#include "store/creds_json.h"
 #include "store/log.h"
 
 static char dir[] = "/tmp/sesfs-conf.XXXXXX";
@@ -91,6 +91,7 @@ start(void)
 {
 	env_len = 0;
 	set("HOME", dir);
+	set("AWS_EC2_METADATA_DISABLED", "true"); /* there is no network */
 }
 
 static struct awsconf *
@@ -164,7 +165,8 @@ expect(const char *profile, const char *key_id, const char *secret,
 	struct creds_value v;
 	struct creds *c;
 
-	CHECK_EQ(creds_new_default(conf, &c), 0);
+	CHECK_EQ(creds_new_default(&(struct creds_setup){ .conf = conf },
+	    &c), 0);
 	CHECK_EQ(creds_get(c, &v), key_id != NULL ? 0 : -EACCES);
 	CHECK_STR(v.key_id, key_id != NULL ? key_id : "");
 	CHECK_STR(v.secret, key_id != NULL ? secret : "");
@@ -200,7 +202,7 @@ test_chain(void)
 	/* Once taken in, the secrets stand there no more. */
 	CHECK_STR(fake_getenv("AWS_SECRET_ACCESS_KEY"), "");
 	CHECK_STR(fake_getenv("AWS_SESSION_TOKEN"), "");
-	CHECK_EQ(memcmp(env_text[2], "\0\0\0\0", 4), 0);
+	CHECK_EQ(memcmp(env_text[3], "\0\0\0\0", 4), 0);
 	/* A key without its secret is an error, not a reason to go on. */
 	expect(NULL, NULL, NULL, NULL, NULL);
 }
@@ -216,16 +218,16 @@ static const struct {
 	  "\"SessionToken\":null,\"Expiration\":\"2030-01-01T00:00:00+00:00\"}",
 	    0, 1893456000 },
 	{ "{\"Version\":2,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\"}",
-	    -EINVAL, 0 },
-	{ "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\"}", -EINVAL, 0 },
-	{ "{\"Version\":1,\"AccessKeyId\":\"A\"}", -EINVAL, 0 },
+	    -EPROTO, 0 },
+	{ "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\"}", -EPROTO, 0 },
+	{ "{\"Version\":1,\"AccessKeyId\":\"A\"}", -EPROTO, 0 },
 	{ "{\"Version\":1,\"AccessKeyId\":7,\"SecretAccessKey\":\"s\"}",
-	    -EINVAL, 0 },
+	    -EPROTO, 0 },
 	{ "{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\","
-	  "\"Expiration\":\"soon\"}", -EINVAL, 0 },
-	{ "[1]", -EINVAL, 0 },
-	{ "not json", -EINVAL, 0 },
-	{ "", -EINVAL, 0 },
+	  "\"Expiration\":\"soon\"}", -EPROTO, 0 },
+	{ "[1]", -EPROTO, 0 },
+	{ "not json", -EPROTO, 0 },
+	{ "", -EPROTO, 0 },
 };
 
 static void
@@ -235,7 +237,7 @@ test_process_json(void)
 		char why[CREDS_WHY_MAX] = "";
 		struct creds_value v;
 
-		CHECK_EQ_AT(i, creds_process_parse((struct slice){
+		CHECK_EQ_AT(i, creds_json_parse(CREDS_JSON_PROCESS, (struct slice){
 		    (const uint8_t *)process[i].json,
 		    strlen(process[i].json) }, &v, why), process[i].want);
 		CHECK_EQ_AT(i, v.expires_unix, process[i].expires);

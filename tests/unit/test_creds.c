@@ -52,8 +52,8 @@ static struct creds *
 make(struct source *a, struct source *b)
 {
 	const struct creds_provider p[] = {
-		{ "first", fetch, count_free, a },
-		{ "second", fetch, NULL, b },
+		{ "first", fetch, count_free, a, false },
+		{ "second", fetch, NULL, b, false },
 	};
 	struct creds *c;
 
