@@ -217,6 +217,9 @@ struct index_counts {
 	uint64_t nodes, entries;
 };
 int index_counts(struct index *ix, struct index_counts *ret) MUST_CHECK;
+/* Those of objects alone, nodes and entries 0: a short read, however many there
+ * are. */
+int index_tally(struct index *ix, struct index_counts *ret) MUST_CHECK;
 
 /* Walk objects in key order (state -1: all); stop when fn returns non-zero,
  * which is returned. Nothing is held while fn runs, so that it may call the

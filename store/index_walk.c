@@ -204,6 +204,16 @@ tally_read(struct conn *c, struct index_counts *ret)
 }
 
 int
+index_tally(struct index *ix, struct index_counts *ret)
+{
+	READER(rd);
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	return (r = reader_begin(ix, &rd)) < 0 ? r : tally_read(rd.c, ret);
+}
+
+int
 index_counts(struct index *ix, struct index_counts *ret)
 {
 	READER(rd);

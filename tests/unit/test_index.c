@@ -775,6 +775,11 @@ test_counts_and_walks(void)
 	CHECK_EQ(c.plain_bytes, 5 * 100);
 	CHECK_EQ(c.nodes, 4 + 5);
 	CHECK_EQ(c.entries, 3 + 5);
+	CHECK_EQ(index_tally(ix, &c), 0);
+	CHECK_EQ(c.pending, 192);
+	CHECK_EQ(c.by_refusal[KMS_ACCESS], 2);
+	CHECK_EQ(c.nodes, 0);
+	CHECK_EQ(c.entries, 0);
 	/* Number 7 was never put off, 6 until 500; 8 has another reason. */
 	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 499), 0);
 	CHECK_EQ(index_counts(ix, &c), 0);
