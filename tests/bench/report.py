@@ -90,6 +90,13 @@ class Scenario:
                     [x / y for x, y in zip(a, b) if y], "x", goal, at_least,
                     bound)
 
+    def typical(self, ours, theirs):
+        """The median file's time, theirs by ours: what remains of a ratio
+        when other programs took the machine now and then."""
+        a, b = self.values(ours, "p50_us"), self.values(theirs, "p50_us")
+        self.result(f"{ours} / {theirs}, median file",
+                    [y / x for x, y in zip(a, b)])
+
     def document(self):
         return {k: v for k, v in vars(self).items()
                 if k not in ("name", "judged")}

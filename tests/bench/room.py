@@ -96,20 +96,24 @@ class Ceiling:
         self.room, self.bucket, self.known = room, bucket, {}
         self.seconds = 0.1 if run.quick else 1
 
-    def rate(self, delay_ms, parallel):
+    def measure(self, delay_ms, parallel):
+        """Once more; the best counts, as others may have had the machine."""
+        per_s = parallel / (delay_ms / 1000) if delay_ms else 40000
+        n = int(max(per_s * self.seconds, 2 * parallel, 20))
+        self.room.cloud.set(s3_latency_ms=delay_ms)
+        out = subprocess.run(
+            [CLOUD_BENCH, "-p", str(self.room.cloud.port), "-b", self.bucket,
+             "-c", str(parallel), "-n", str(n)],
+            check=True, capture_output=True, text=True).stdout
+        done, seconds = re.match(r"(\d+) GETs in ([\d.]+) s", out).groups()
         key = delay_ms, parallel
-        if key not in self.known:
-            per_s = parallel / (delay_ms / 1000) if delay_ms else 40000
-            self.room.delays(delay_ms, 0)
-            out = subprocess.run(
-                [CLOUD_BENCH, "-p", str(self.room.cloud.port), "-b",
-                 self.bucket, "-c", str(parallel), "-n",
-                 str(int(max(per_s * self.seconds, 2 * parallel, 20)))],
-                check=True, capture_output=True, text=True).stdout
-            done, seconds = re.match(r"(\d+) GETs in ([\d.]+) s",
-                                     out).groups()
-            self.known[key] = int(done) / max(float(seconds), 0.01)
-        return self.known[key]
+        self.known[key] = max(self.known.get(key, 0),
+                              int(done) / max(float(seconds), 0.01))
+
+    def rate(self, delay_ms, parallel):
+        if (delay_ms, parallel) not in self.known:
+            self.measure(delay_ms, parallel)
+        return self.known[delay_ms, parallel]
 
     def as_data(self):
         """For the JSON."""

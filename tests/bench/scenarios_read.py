@@ -31,6 +31,8 @@ def reread(run, s, room):
             s.add(p.name, measured(room, p, walk, p.path))
     s.ratio("sesfs", copy.name, 0.8)
     s.ratio("sesfs", Passthrough.name, 5)
+    for name in (copy.name, Passthrough.name):
+        s.typical("sesfs", name)
 
 
 def optional(s, parties, make, *args):
@@ -65,6 +67,7 @@ def first_pass(run, s, room):
         s.ratio("sesfs" + suffix, Gocryptfs.name + suffix, 2)
         s.ratio("sesfs" + suffix, Rclone.name + suffix, 8)
         s.ratio("sesfs" + suffix, copy.name + suffix)
+        s.typical("sesfs" + suffix, Gocryptfs.name + suffix)
     s.result("S3 requests of sesfs for messages",
              [sum(v for k, v in r["requests"].items()
                   if k in ("s3.get", "s3.head"))

@@ -20,6 +20,7 @@ def point(run, s, room, ceiling, jobs, s3_ms):
     room.delays(s3_ms, kms_ms)
     name = f"{jobs} jobs, {s3_ms} ms"
     for _ in range(run.sweep_reps):
+        ceiling.measure(s3_ms, jobs)
         figures = sync_once(room, room.work + "/state", "--jobs", str(jobs))
         figures["files_per_s"] = count / figures["seconds"]
         s.add(name, figures)
