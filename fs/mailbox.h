@@ -119,7 +119,8 @@ void mailbox_forget(struct mailbox *m, int64_t ino);
 
 /* Extended attributes of messages, user.sesfs.*: the value's length, with the
  * value in buf when it fits in `max` (max 0: length only, else -ERANGE).
- * -ENODATA for any other name. They are not listed (as CephFS does): backup
+ * -ENODATA for any other name of that namespace, -ENOTSUP for any other
+ * namespace (access lists, labels, capabilities). They are not listed (as CephFS does): backup
  * programs would ask for each of them of every message on every run, and
  * restore them where they mean nothing. */
 ssize_t mailbox_getxattr(struct mailbox *m, int64_t ino, const char *name,

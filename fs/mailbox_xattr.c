@@ -128,5 +128,8 @@ mailbox_getxattr(struct mailbox *m, int64_t ino, const char *name, char *buf,
 		object_clear(&o);
 		return r;
 	}
-	return -ENODATA;
+	/* No access lists, labels or capabilities, which is another thing than
+	 * having none: a program that is told so need not ask for each file (ls
+	 * -l does twice). */
+	return strncmp(name, "user.", 5) == 0 ? -ENODATA : -ENOTSUP;
 }

@@ -77,6 +77,11 @@ def test_read_all(bench):
     equal(os.stat(m.path).st_nlink, 5, "links of the root")
     raises(errno.ENODATA, os.getxattr, m.path + "/new", "user.sesfs.key")
     raises(errno.ENOTSUP, os.setxattr, m.mails()[0], "user.x", b"y")
+    # Not supported rather than not there: else ls -l asks for each file.
+    for name in ("security.selinux", "security.capability",
+                 "system.posix_acl_access", "trusted.x"):
+        raises(errno.ENOTSUP, os.getxattr, m.mails()[0], name)
+        raises(errno.ENOTSUP, os.getxattr, m.path + "/new", name)
 
 
 def test_requests(bench):

@@ -3,6 +3,7 @@ on, and no name comes back that is gone."""
 import ctypes
 import errno
 import os
+import subprocess
 import threading
 
 from harness import equal, main, raises, until
@@ -247,6 +248,18 @@ def test_nobody_asks_twice(bench):
     equal(os.stat(f"{new}/second").st_nlink, 2, "names")
     equal(os.stat(f"{new}/{n}").st_ino, os.stat(f"{new}/second").st_ino,
           "inode")
+
+
+def test_ls_asks_once(bench):
+    """`ls -l` has no question about each message."""
+    m, _ = filled(bench)
+    before = m.status()["fuse"]
+    out = subprocess.run(["ls", "-l", m.path + "/new"], check=True,
+                         stdout=subprocess.PIPE).stdout
+    equal(out.count(b"\n"), N + 1, "lines")
+    after = m.status()["fuse"]
+    for what in ("lookup", "getattr", "xattr"):
+        assert after[what] - before[what] <= N // 100, (what, after)
 
 
 def test_open_to_the_end(bench):
