@@ -459,7 +459,7 @@ mailbox_statfs(struct mailbox *m, struct statvfs *ret)
 	ret->f_bfree = host.f_bfree * (host.f_frsize / 512) / 8;
 	ret->f_bavail = host.f_bavail * (host.f_frsize / 512) / 8;
 	ret->f_blocks = (c.plain_bytes + 4095) / 4096 + ret->f_bfree;
-	ret->f_files = c.nodes + host.f_ffree;
+	ret->f_files = c.ready + host.f_ffree;
 	ret->f_ffree = ret->f_favail = host.f_ffree;
 	ret->f_namemax = INDEX_NAME_MAX;
 	return 0;

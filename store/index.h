@@ -214,14 +214,12 @@ struct index_counts {
 	uint64_t pending, ready, refused, gone;
 	uint64_t by_refusal[REFUSAL_COUNT];
 	uint64_t stored_bytes, plain_bytes; /* of ready objects */
-	uint64_t nodes, entries;
 };
+/* Kept up to date by every change, hence cheap however many there are. */
 int index_counts(struct index *ix, struct index_counts *ret) MUST_CHECK;
-/* Those of objects alone, nodes and entries 0: a short read, however many there
- * are. */
-int index_tally(struct index *ix, struct index_counts *ret) MUST_CHECK;
 
-/* Walk objects in key order (state -1: all); stop when fn returns non-zero,
+/* Walk objects in key order (state -1: all), those that are refused by reason
+ * and age, without a look at the others; stop when fn returns non-zero,
  * which is returned. Nothing is held while fn runs, so that it may call the
  * index; what changes meanwhile may or may not be seen. */
 typedef int index_object_fn(void *arg, const struct object *o);

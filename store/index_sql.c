@@ -98,7 +98,6 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "(SELECT ino FROM object WHERE id = ?1)" },
 	[Q_NODE_DELETE] = { "delete an inode",
 	    "DELETE FROM node WHERE ino = ?1 AND nlink = 0" },
-	[Q_NODE_COUNT] = { "count inodes", "SELECT count(*) FROM node" },
 	[Q_DIR_TOUCH] = { "touch a directory",
 	    "UPDATE node SET nlink = nlink + ?3, "
 	    "mtime = " LATER("mtime", "?2") ", "
@@ -116,7 +115,6 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "SELECT parent, name FROM entry WHERE ino = ?1 ORDER BY id" },
 	[Q_ENTRIES_DELETE] = { "remove an inode's names",
 	    "DELETE FROM entry WHERE ino = ?1" },
-	[Q_ENTRY_COUNT] = { "count names", "SELECT count(*) FROM entry" },
 	[Q_NAMELESS_GONE] = { "delete objects that are gone",
 	    "DELETE FROM object WHERE state = 3 AND (ino IS NULL OR "
 	    "ino IN (SELECT ino FROM node WHERE nlink = 0))" },
@@ -209,10 +207,13 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "SELECT " OBJECT " FROM object o INDEXED BY object_key "
 	    "WHERE (o.key, o.id) > (?1, ?2) AND (?3 < 0 OR o.state = ?3) "
 	    "ORDER BY o.key, o.id LIMIT ?4" },
-	[Q_WALK_ENTRIES] = { "order names",
-	    "SELECT o.last_modified, e.id FROM entry e "
+	[Q_WALK_REFUSED] = { "walk refused objects",
+	    "SELECT " OBJECT " FROM object o INDEXED BY object_refused "
+	    "WHERE o.state = 2 AND (o.why, o.id) > (?1, ?2) "
+	    "ORDER BY o.why, o.id LIMIT ?3" },
+	[Q_WALK_ENTRIES] = { "order names", /* a message's mtime is last_modified */
+	    "SELECT n.mtime, e.id FROM entry e "
 	    "CROSS JOIN node n ON n.ino = e.ino AND n.kind = 1 "
-	    "CROSS JOIN object o ON o.id = n.object "
 	    "WHERE ?1 = 0 OR e.parent = ?1" },
 	[Q_WALK_ENTRY] = { "read a name",
 	    "SELECT e.parent, e.name, " NODE ", " OBJECT " FROM entry e "

@@ -22,19 +22,31 @@ step_clear(struct step *s)
 }
 
 static int
+step_begin(struct conn *c, const struct object *after, int state, enum query q,
+    sqlite3_stmt **ret)
+{
+	if (q == Q_WALK_REFUSED)
+		return QUERY(c, q, ret, V_INT(after->why), V_INT(after->id),
+		    V_INT(STEP));
+	return QUERY(c, q, ret,
+	    V_BLOB(after->key != NULL ? after->key : "", after->key_len),
+	    V_INT(after->id), V_INT(state), V_INT(STEP));
+}
+
+static int
 step_read(struct index *ix, const struct object *after, int state,
     struct step *ret)
 {
+	enum query q = state == OBJECT_REFUSED ? Q_WALK_REFUSED :
+						 Q_WALK_OBJECTS;
 	READER(rd);
 	STMT(st);
 	int r;
 
 	if ((r = reader_begin(ix, &rd)) < 0)
 		return r;
-	for (r = QUERY(rd.c, Q_WALK_OBJECTS, &st,
-		 V_BLOB(after->key != NULL ? after->key : "", after->key_len),
-		 V_INT(after->id), V_INT(state), V_INT(STEP));
-	     r == 1; r = conn_next(rd.c, Q_WALK_OBJECTS, st)) {
+	for (r = step_begin(rd.c, after, state, q, &st); r == 1;
+	     r = conn_next(rd.c, q, st)) {
 		int e = object_read(st, 0, &ret->object[ret->n]);
 
 		if (e < 0)
@@ -71,7 +83,7 @@ index_each_object(struct index *ix, int state, index_object_fn *fn, void *arg)
 /* ---- names in order of arrival ---- */
 
 struct place {
-	int64_t last_modified, entry;
+	int64_t mtime_ns, entry;
 };
 
 struct places {
@@ -100,8 +112,8 @@ by_arrival(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
 
-	if (x->last_modified != y->last_modified)
-		return x->last_modified < y->last_modified ? -1 : 1;
+	if (x->mtime_ns != y->mtime_ns)
+		return x->mtime_ns < y->mtime_ns ? -1 : 1;
 	return x->entry < y->entry ? -1 : x->entry > y->entry;
 }
 
@@ -204,29 +216,13 @@ tally_read(struct conn *c, struct index_counts *ret)
 }
 
 int
-index_tally(struct index *ix, struct index_counts *ret)
-{
-	READER(rd);
-	int r;
-
-	memset(ret, 0, sizeof(*ret));
-	return (r = reader_begin(ix, &rd)) < 0 ? r : tally_read(rd.c, ret);
-}
-
-int
 index_counts(struct index *ix, struct index_counts *ret)
 {
 	READER(rd);
-	int64_t nodes, entries;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	if ((r = reader_begin(ix, &rd)) < 0 ||
-	    (r = tally_read(rd.c, ret)) < 0 ||
-	    (r = conn_int(rd.c, Q_NODE_COUNT, NULL, 0, &nodes)) < 0 ||
-	    (r = conn_int(rd.c, Q_ENTRY_COUNT, NULL, 0, &entries)) < 0)
+	if ((r = reader_begin(ix, &rd)) < 0)
 		return r;
-	ret->nodes = (uint64_t)nodes;
-	ret->entries = (uint64_t)entries;
-	return 0;
+	return tally_read(rd.c, ret);
 }

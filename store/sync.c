@@ -136,7 +136,7 @@ lists_of_a_pass(struct sync *s)
 
 	if (s->lists > 0)
 		return s->lists;
-	if (index_tally(s->o.index, &c) < 0)
+	if (index_counts(s->o.index, &c) < 0)
 		return 1;
 	return (c.ready + c.pending + c.refused) / 1000 + 1;
 }

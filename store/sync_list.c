@@ -129,7 +129,7 @@ find_cuts(struct sync *s, char **ret, size_t *ret_n)
 	int r;
 
 	*ret_n = 0;
-	if ((r = index_tally(s->o.index, &c)) < 0)
+	if ((r = index_counts(s->o.index, &c)) < 0)
 		return r;
 	pages = (c.ready + c.pending + c.refused) / PAGE_KEYS;
 	parts = pages / PART_PAGES;

@@ -220,7 +220,7 @@ sync_look(struct sync *s)
 	pthread_t *thread;
 	int r;
 
-	if ((r = index_tally(s->o.index, &counts)) < 0)
+	if ((r = index_counts(s->o.index, &counts)) < 0)
 		return r;
 	s->p.phase = SYNC_FETCHING;
 	s->p.todo = counts.pending;

@@ -25,6 +25,24 @@ ix_open(const char *dir)
 	return ix;
 }
 
+/* Rows of a table; -1 when it cannot be read. */
+static inline int64_t
+count_rows(struct index *ix, const char *table)
+{
+	READER(rd);
+	sqlite3_stmt *st = NULL;
+	int64_t n = -1;
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+	if (reader_begin(ix, &rd) == 0 &&
+	    sqlite3_prepare_v2(rd.c->db, sql, -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
 /* Up to n entries after the cookie; their number. */
 struct rows_ {
 	struct dirent_row *at;
