@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/answers.h"
 #include "fs/cmd.h"
 #include "fs/control.h"
 #include "fs/daemon.h"
@@ -17,11 +18,9 @@
 #include "fs/mount.h"
 #include "fs/progress.h"
 #include "fs/statedir.h"
-#include "fs/status.h"
 #include "store/log.h"
 
 #define REACH_MS 3000 /* how long a mount that has an index waits for S3 */
-#define PROGRESS_SEND_MS 500
 
 struct served {
 	const struct config *c;
@@ -29,6 +28,7 @@ struct served {
 	struct mount *mount;
 	_Atomic(struct mount *) live; /* for the signal thread, once mounted */
 	atomic_bool is_stopped;	      /* asked to stop before that */
+	struct answers answers;
 	struct control *control;
 	struct signals signals;
 	struct progress bar; /* of a first index in the foreground */
@@ -141,108 +141,6 @@ reach(struct served *s)
 	    r == -EACCES ? "; sesfs check says what is missing" : "");
 }
 
-/* ---- the control socket ---- */
-
-struct sync_waiter {
-	struct sync *sync;
-	pthread_mutex_t lock;
-	bool is_done; /* [lock] */
-	int result;   /* [lock] */
-};
-
-static void *
-sync_waiter_main(void *arg)
-{
-	struct sync_waiter *w = arg;
-	int r = sync_wait(w->sync);
-
-	pthread_mutex_lock(&w->lock);
-	w->is_done = true;
-	w->result = r;
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
-}
-
-static bool
-is_done(struct sync_waiter *w)
-{
-	bool ret;
-
-	pthread_mutex_lock(&w->lock);
-	ret = w->is_done;
-	pthread_mutex_unlock(&w->lock);
-	return ret;
-}
-
-static json_t *
-progress_json(struct sync *sync)
-{
-	struct sync_status s;
-
-	sync_get_status(sync, &s);
-	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-	    "listing", s.progress.phase == SYNC_LISTING,
-	    "listed", (json_int_t)s.progress.listed,
-	    "todo", (json_int_t)s.progress.todo,
-	    "done", (json_int_t)s.progress.done,
-	    "refused", (json_int_t)s.progress.refused,
-	    "failed", (json_int_t)s.progress.failed,
-	    "bytes", (json_int_t)s.progress.bytes,
-	    "elapsed_ms",
-	    (json_int_t)(s.progress.now_ms - s.progress.started_ms));
-}
-
-/* A pass, with its progress to the client. A client that goes away leaves the
- * pass running: others gain from it too. */
-static int
-answer_sync(struct served *s, struct control_client *client, json_t **ret)
-{
-	struct sync_waiter w = { .sync = s->graph.sync,
-		.lock = PTHREAD_MUTEX_INITIALIZER };
-	const struct timespec step = { .tv_nsec = PROGRESS_SEND_MS / 10 *
-		1000000L };
-	pthread_t thread;
-	int sent = 0, ticks = 0, r;
-
-	if ((r = pthread_create(&thread, NULL, sync_waiter_main, &w)) != 0)
-		return -r;
-	while (!is_done(&w)) {
-		nanosleep(&step, NULL);
-		if (sent == 0 && ++ticks % 10 == 0)
-			sent = control_progress(client,
-			    progress_json(s->graph.sync));
-	}
-	pthread_join(thread, NULL);
-	if (w.result < 0)
-		return w.result;
-	*ret = progress_json(s->graph.sync);
-	return 0;
-}
-
-static int
-on_request(void *arg, const struct control_request *req,
-    struct control_client *client, json_t **ret)
-{
-	struct served *s = arg;
-	const struct status_opts so = { &s->graph, s->mount, s->started_s };
-
-	switch (req->cmd) {
-	case CONTROL_STATUS:
-		return status_json(&so, req->all, ret);
-	case CONTROL_SYNC:
-		return answer_sync(s, client, ret);
-	case CONTROL_FORGET:
-		if (req->forget == FORGET_CACHE)
-			return blobcache_drop_all(s->graph.cache);
-		source_forget_keys(s->graph.source);
-		return 0;
-	case CONTROL_LOG_LEVEL:
-		log_set_level((enum log_level)req->level);
-		return 0;
-	}
-	return -EINVAL;
-}
-
 /* ---- life ---- */
 
 static void
@@ -350,7 +248,8 @@ start(struct served *s)
 		.on_stop = on_session_end,
 		.on_stop_arg = s,
 	};
-	const struct control_opts co = { c->state_dir, on_request, s };
+	const struct control_opts co = { c->state_dir, answers_give,
+		&s->answers };
 	int r;
 
 	if ((r = graph_open(c, GRAPH_CLOUD | GRAPH_INDEX | GRAPH_SOURCE |
@@ -369,8 +268,10 @@ start(struct served *s)
 	mo.mailbox = s->graph.mailbox;
 	mo.pool = s->graph.pool;
 	mo.prefetch = s->graph.prefetch;
-	if ((r = mount_new(&mo, &s->mount)) < 0 ||
-	    (r = control_start(&co, &s->control)) < 0)
+	if ((r = mount_new(&mo, &s->mount)) < 0)
+		return r;
+	s->answers = (struct answers){ &s->graph, s->mount, s->started_s };
+	if ((r = control_start(&co, &s->control)) < 0)
 		return r;
 	if ((r = sync_start(s->graph.sync)) < 0)
 		return log_err(r, "mount: %s", strerror(-r));

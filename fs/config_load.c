@@ -342,7 +342,7 @@ settle_mountpoint(struct config *c, char *err)
 	return 0;
 }
 
-/* umount, status and forget take a directory, or the section it is from. */
+/* umount, status, forget and warm take a directory, or the section it is from. */
 static int
 settle_mounted(struct config *c, char *err)
 {

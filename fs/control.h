@@ -22,6 +22,7 @@ enum control_cmd {
 	CONTROL_STATUS,
 	CONTROL_SYNC,
 	CONTROL_FORGET,
+	CONTROL_WARM,
 	CONTROL_LOG_LEVEL,
 };
 
@@ -31,6 +32,8 @@ struct control_request {
 	enum control_cmd cmd;
 	bool all;		    /* status: name every refused object */
 	enum control_forget forget; /* forget */
+	bool has_folder;	    /* warm: this one only */
+	char folder[256];
 	unsigned level;		    /* log-level: enum log_level */
 };
 

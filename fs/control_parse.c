@@ -23,11 +23,23 @@ word_of(const json_t *req, const char *key, const char *const *words, int n)
 	return -1;
 }
 
+static bool
+take_folder(const json_t *value, char ret[256])
+{
+	const char *s = json_string_value(value);
+
+	if (s == NULL || json_string_length(value) != strlen(s) ||
+	    strlen(s) >= 256)
+		return false;
+	strcpy(ret, s);
+	return true;
+}
+
 static int
 parse_object(json_t *req, struct control_request *ret, const char **ret_why)
 {
 	static const char *const cmds[] = { "status", "sync", "forget",
-		"log-level" };
+		"warm", "log-level" };
 	static const char *const things[] = { "keys", "cache" };
 	static const char *const levels[] = { "err", "warn", "info", "debug" };
 	size_t members = 1;
@@ -45,6 +57,11 @@ parse_object(json_t *req, struct control_request *ret, const char **ret_why)
 		if ((i = word_of(req, "what", things, NELEMS(things))) < 0)
 			return no(ret_why, "what: neither keys nor cache");
 		ret->forget = (enum control_forget)i;
+		members++;
+	} else if (ret->cmd == CONTROL_WARM && json_object_get(req, "folder")) {
+		if (!take_folder(json_object_get(req, "folder"), ret->folder))
+			return no(ret_why, "folder: not a name");
+		ret->has_folder = true;
 		members++;
 	} else if (ret->cmd == CONTROL_LOG_LEVEL) {
 		if ((i = word_of(req, "level", levels, NELEMS(levels))) < 0)

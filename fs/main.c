@@ -32,6 +32,7 @@ function_of(const struct command *cmd)
 		{ COMMAND_STATUS, cmd_status },
 		{ COMMAND_FORGET, cmd_forget },
 		{ COMMAND_REKEY, cmd_rekey },
+		{ COMMAND_WARM, cmd_warm },
 	};
 
 	for (size_t i = 0; i < NELEMS(functions); i++)

@@ -23,10 +23,11 @@ enum {
 	COMMAND_STATUS = 1 << 7,
 	COMMAND_FORGET = 1 << 8,
 	COMMAND_REKEY = 1 << 9,
+	COMMAND_WARM = 1 << 10,
 	/* those that read a bucket or its index */
 	COMMANDS_SOURCE = COMMAND_MOUNT | COMMAND_SYNC | COMMAND_LS |
 	    COMMAND_CAT | COMMAND_VERIFY | COMMAND_CHECK | COMMAND_REKEY,
-	COMMANDS_ALL = (1 << 10) - 1,
+	COMMANDS_ALL = (1 << 11) - 1,
 };
 
 enum option_kind {

@@ -186,6 +186,8 @@ static const struct command commands[] = {
 	    "what a mount is doing, has done and has cost" },
 	{ "forget", COMMAND_FORGET, "MOUNTPOINT keys|cache", 2, 2,
 	    "wipe unwrapped keys, or drop cached objects" },
+	{ "warm", COMMAND_WARM, "MOUNTPOINT [FOLDER]", 1, 2,
+	    "fetch and unwrap what is not at hand yet" },
 	{ "rekey", COMMAND_REKEY, "SOURCE", 1, 1,
 	    "seal the secrets at rest under a new key" },
 };

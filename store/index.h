@@ -184,9 +184,9 @@ int index_object_parents(struct index *ix, int64_t id, int64_t *ret_dirs,
 int index_object_drop(struct index *ix, int64_t id, int64_t now_ns,
     int64_t *ret_ino, int64_t *ret_dirs, size_t max, size_t *ret_n) MUST_CHECK;
 /* New sealed columns after a rekey or a rebuilt key; a NULL ptr leaves as
- * is. */
+ * is. kms_key_id: which KMS key unwrapped it now; 0: the same as before. */
 int index_object_set_sealed(struct index *ix, int64_t id, struct slice key,
-    struct slice headers) MUST_CHECK;
+    int64_t kms_key_id, struct slice headers) MUST_CHECK;
 /* Forget every sealed column (the seal is lost). Outside a batch it goes in
  * steps: after a death in between, call it again. */
 int index_drop_sealed(struct index *ix) MUST_CHECK;

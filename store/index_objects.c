@@ -227,10 +227,11 @@ slice_val(struct slice s)
 
 int
 index_object_set_sealed(struct index *ix, int64_t id, struct slice key,
-    struct slice headers)
+    int64_t kms_key_id, struct slice headers)
 {
 	return change_row(ix, Q_OBJECT_SEAL,
-	    VALS(V_INT(id), slice_val(key), slice_val(headers)));
+	    VALS(V_INT(id), slice_val(key), slice_val(headers),
+		V_INT(kms_key_id)));
 }
 
 /* What publishing and dropping need of a row. */

@@ -167,7 +167,8 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "DELETE FROM object WHERE id = ?1" },
 	[Q_OBJECT_SEAL] = { "store sealed columns",
 	    "UPDATE object SET key_sealed = ifnull(?2, key_sealed), "
-	    "headers_sealed = ifnull(?3, headers_sealed) WHERE id = ?1" },
+	    "headers_sealed = ifnull(?3, headers_sealed), "
+	    "kms_key = iif(?4 > 0, ?4, kms_key) WHERE id = ?1" },
 	[Q_OBJECT_MAX] = { "find the last object",
 	    "SELECT ifnull(max(id), 0) FROM object" },
 	[Q_OBJECTS_UNSEAL] = { "drop sealed columns",

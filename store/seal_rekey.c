@@ -94,7 +94,7 @@ batch_store(struct mover *m)
 		const struct moved *w = &m->row[i];
 
 		r = index_object_set_sealed(ix, w->id,
-		    (struct slice){ w->key, w->key_len },
+		    (struct slice){ w->key, w->key_len }, 0,
 		    (struct slice){ w->headers, w->headers_len });
 		if (r == -ENOENT)
 			r = 0; /* dropped meanwhile */

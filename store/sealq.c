@@ -12,7 +12,7 @@
 #define TOGETHER 64 /* objects written in one transaction */
 
 struct sealed {
-	int64_t object_id;
+	int64_t object_id, kms_key_id;
 	struct slice key, headers; /* of one allocation, with the struct */
 	struct sealed *next;
 };
@@ -61,7 +61,8 @@ copy(struct slice from, uint8_t **at)
 }
 
 static struct sealed *
-sealed_new(int64_t object_id, struct slice key, struct slice headers)
+sealed_new(int64_t object_id, struct slice key, int64_t kms_key_id,
+    struct slice headers)
 {
 	struct sealed *s = calloc(1, sizeof(*s) + key.len + headers.len);
 	uint8_t *at = (uint8_t *)(s + 1);
@@ -69,6 +70,7 @@ sealed_new(int64_t object_id, struct slice key, struct slice headers)
 	if (s == NULL)
 		return NULL;
 	s->object_id = object_id;
+	s->kms_key_id = kms_key_id;
 	s->key = copy(key, &at);
 	s->headers = copy(headers, &at);
 	return s;
@@ -104,7 +106,7 @@ write_all(struct index *ix, const struct sealed *s)
 
 	for (; s != NULL && (r == 0 || r == -ENOENT); s = s->next)
 		r = index_object_set_sealed(ix, s->object_id, s->key,
-		    s->headers);
+		    s->kms_key_id, s->headers);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -121,9 +123,9 @@ free_all(struct sealed *s)
 
 void
 sealq_put(struct sealq *q, int64_t object_id, struct slice key,
-    struct slice headers)
+    int64_t kms_key_id, struct slice headers)
 {
-	struct sealed *s = sealed_new(object_id, key, headers);
+	struct sealed *s = sealed_new(object_id, key, kms_key_id, headers);
 
 	if (s == NULL)
 		log_warn(-ENOMEM, "sealq: keep a key: out of memory");

@@ -17,11 +17,11 @@ int sealq_new(struct index *ix, struct sealq **ret) MUST_CHECK;
 void sealq_free(struct sealq *q); /* flushes */
 DEFINE_FREEP(struct sealq, sealq_free)
 
-/* Store copies of these (a NULL ptr: leave as is) with the object, before long.
+/* Store copies of these, as index_object_set_sealed, before long.
  * Now and then the caller is the one who writes them all. What cannot be
  * written is logged and lost. */
 void sealq_put(struct sealq *q, int64_t object_id, struct slice key,
-    struct slice headers);
+    int64_t kms_key_id, struct slice headers);
 /* Write all that waits. */
 void sealq_flush(struct sealq *q);
 

@@ -181,7 +181,8 @@ keep_sealed(struct source *s, struct object *o, bool has_new_key,
 		log_warn(r, "source: keep what is sealed of %s: %s", o->key,
 		    strerror(-r));
 	else if (key.ptr != NULL || headers.ptr != NULL)
-		sealq_put(s->sealq, o->id, key, headers);
+		sealq_put(s->sealq, o->id, key, has_new_key ? o->kms_key_id : 0,
+		    headers);
 }
 
 /* Body and plaintext; a published message keeps the second half. */
@@ -339,6 +340,39 @@ source_open_local(struct source *s, int64_t id, struct message **ret)
 
 	if (r == 0)
 		atomic_fetch_add(&s->opens, 1);
+	return r;
+}
+
+static bool
+is_warm(struct source *s, const struct object *o)
+{
+	struct content_key key;
+	bool has_key = o->key_sealed != NULL || o->suite == SUITE_PLAIN;
+
+	if (!has_key && keyring_get(s->o.keyring, o->id, s->o.now_s(),
+			    &key) == 0) {
+		sodium_memzero(&key, sizeof(key));
+		has_key = true;
+	}
+	return has_key && blobcache_has(s->o.cache, o->id);
+}
+
+int
+source_warm(struct source *s, int64_t id, uint64_t *ret_bytes)
+{
+	CLEANUP(message_unrefp) struct message *m = NULL;
+	struct object o;
+	int r;
+
+	*ret_bytes = 0;
+	if ((r = index_object(s->o.index, id, &o)) < 0)
+		return r;
+	if (!is_warm(s, &o)) {
+		*ret_bytes = o.size;
+		if ((r = source_open(s, id, &m)) == 0)
+			message_served(m, message_data(m).len);
+	}
+	object_clear(&o);
 	return r;
 }
 

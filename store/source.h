@@ -56,6 +56,10 @@ int source_open(struct source *s, int64_t object_id,
  * whatever the reason, source_open knows. */
 int source_open_local(struct source *s, int64_t object_id,
     struct message **ret) MUST_CHECK;
+/* Have it at hand: its body cached and its key held or sealed; *ret_bytes: what
+ * had to be fetched for that, 0 when it was already. Errors of source_open. */
+int source_warm(struct source *s, int64_t object_id,
+    uint64_t *ret_bytes) MUST_CHECK;
 struct slice message_data(const struct message *m);
 /* n bytes of it went to a reader; what has wholly been read is wiped when its
  * last user lets go, else some seconds later (plain.h). */

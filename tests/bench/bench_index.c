@@ -175,7 +175,7 @@ seal(struct bench *b)
 	must(index_batch_begin(b->ix), "begin");
 	for (size_t i = 1; i <= b->n; i++)
 		must(index_object_set_sealed(b->ix, (int64_t)i,
-			 (struct slice){ key, sizeof(key) },
+			 (struct slice){ key, sizeof(key) }, 0,
 			 (struct slice){ headers, sizeof(headers) }), "seal");
 	must(index_batch_end(b->ix, true), "commit");
 	report("store sealed columns, one batch", b->n, since);

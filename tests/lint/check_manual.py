@@ -83,7 +83,7 @@ def check_page5(page, table, options):
     the table marks as file-only."""
     keys = {}
     for c, taken in options.items():
-        if c not in ("umount", "status", "forget"):
+        if c not in ("umount", "status", "forget", "warm"):
             keys.update(taken)
     own = set(re.findall(r'^\t\{ "([a-z-]+)",(?:[^{}]|\{[^{}]*\})*?0, true \},',
                          table, re.M))

@@ -3,8 +3,9 @@ import os
 import random
 import subprocess
 import threading
+import time
 
-from harness import DEADLINE, equal, main, read, sha256, until
+from harness import DEADLINE, SESFS, equal, main, read, sha256, until
 
 
 def filled(bench, count, *args, **kw):
@@ -156,6 +157,97 @@ def test_remount(bench):
         read(p)
     equal(gets(bench), (0, 1), "requests after a remount")
     assert m.status()["ahead"]["read"] > 200, m.status()["ahead"]
+
+
+def warm(bench, m, *args, ok=(0,)):
+    out, err, code = bench.sesfs("warm", m.path, *args, ok=ok, both=True)
+    return out.strip(), err.strip(), code
+
+
+def test_warm(bench):
+    """Everything of a folder, or of all, is had once; then there is nothing
+    left to do, and no reader asks for any of it."""
+    bench.cloud.generate("mail", "inbound/Sales/", 30, seed=2)
+    m = filled(bench, 50)
+    bench.cloud.reset_counters()
+    out, _, _ = warm(bench, m, "Sales")
+    assert out.startswith("30 messages at hand, 30 of them fetched"), out
+    equal(gets(bench), (30, 30), "requests for a folder")
+    out, _, _ = warm(bench, m)
+    assert out.startswith("80 messages at hand, 50 of them fetched"), out
+    equal(gets(bench), (80, 80), "requests for the rest")
+    out, _, _ = warm(bench, m)
+    assert out.startswith("80 messages at hand, 0 of them fetched"), out
+    m.stop()
+    m.start()
+    bench.cloud.reset_counters()
+    for p in m.mails() + m.mails("Sales"):
+        read(p)
+    equal(gets(bench), (0, 1), "requests of readers after a remount")
+
+
+def test_warm_says_why_not(bench):
+    m = filled(bench, 20)
+    _, err, _ = warm(bench, m, "Nowhere", ok=(1,))
+    equal(err, "sesfs: warm: there is no such folder")
+    _, err, _ = warm(bench, m, "../new", ok=(1,))
+    equal(err, "sesfs: warm: there is no such folder")
+    bad = bench.cloud.manifest("mail")[7]["key"]
+    bench.cloud.flip("mail", bad, 40)
+    bench.cloud.flip("mail", bad, 40)  # the same bytes under a new ETag
+    bench.cloud.delete("mail", bench.cloud.manifest("mail")[8]["key"])
+    out, err, _ = warm(bench, m, ok=(1,))
+    assert err.endswith("messages could not be had; the log says why"), err
+    m.stop()
+    m.args += ["--cache-size", "0"]
+    m.start()
+    _, err, _ = warm(bench, m, ok=(1,))
+    equal(err, "sesfs: warm: there is no cache to warm, --cache-size is 0")
+
+
+def test_warm_fills_the_cache(bench):
+    """The newest that fit, and not one more."""
+    m = filled(bench, 100, "--cache-size", "300K")
+    bench.cloud.reset_counters()
+    out, err, _ = warm(bench, m)
+    assert "the cache is full" in err, err
+    n = int(out.split()[0])
+    assert 5 < n < 60, out
+    equal(gets(bench), (n, n), "requests")
+
+
+def test_warm_is_interrupted(bench):
+    """With its client it ends; with the daemon as well."""
+    m = filled(bench, 200, "--jobs", "4")
+    bench.cloud.set(s3_latency_ms=200)
+    bench.cloud.reset_counters()
+    client = subprocess.Popen([SESFS, "warm", m.path], env=bench.env,
+                              stderr=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL)
+    until("some to be fetched", lambda: gets(bench)[0] > 4)
+    client.kill()
+    client.wait()
+    before = [-1]
+
+    def has_ended():
+        n, before[0] = before[0], gets(bench)[0]
+        time.sleep(1)
+        return n == before[0]
+
+    until("it to end", has_ended)
+    assert before[0] < 200, before
+    bench.cloud.set(s3_latency_ms=DEADLINE * 1000)
+    asked = m.status()["requests"]["s3.get"]
+    client = subprocess.Popen([SESFS, "warm", m.path], env=bench.env,
+                              stderr=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL)
+    until("more to be asked for",
+          lambda: m.status()["requests"]["s3.get"] > asked)
+    m.process.terminate()
+    equal(m.process.wait(DEADLINE), 0, m.log())
+    assert client.wait() != 0
+    m.process = None
+    bench.cloud.set(s3_latency_ms=0)
 
 
 main(globals())

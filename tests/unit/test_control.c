@@ -29,6 +29,15 @@ static const struct {
 	{ "{\"cmd\":\"forget\",\"what\":\"cache\"}", 0,
 	    { .cmd = CONTROL_FORGET, .forget = FORGET_CACHE } },
 	{ "{\"cmd\":\"forget\",\"what\":\"me\"}", -EINVAL, { 0 } },
+	{ "{\"cmd\":\"warm\"}", 0, { .cmd = CONTROL_WARM } },
+	{ "{\"cmd\":\"warm\",\"folder\":\"Sales.2026\"}", 0,
+	    { .cmd = CONTROL_WARM, .has_folder = true,
+		.folder = "Sales.2026" } },
+	{ "{\"cmd\":\"warm\",\"folder\":\"\"}", 0,
+	    { .cmd = CONTROL_WARM, .has_folder = true } },
+	{ "{\"cmd\":\"warm\",\"folder\":\"a\\u0000b\"}", -EINVAL, { 0 } },
+	{ "{\"cmd\":\"warm\",\"folder\":1}", -EINVAL, { 0 } },
+	{ "{\"cmd\":\"warm\",\"what\":\"keys\"}", -EINVAL, { 0 } },
 	{ "{\"cmd\":\"forget\"}", -EINVAL, { 0 } },
 	{ "{\"cmd\":\"log-level\",\"level\":\"debug\"}", 0,
 	    { .cmd = CONTROL_LOG_LEVEL, .level = LOG_LEVEL_DEBUG } },
@@ -58,6 +67,8 @@ test_requests(void)
 		CHECK_EQ_AT(i, req.cmd, requests[i].req.cmd);
 		CHECK_EQ_AT(i, req.all, requests[i].req.all);
 		CHECK_EQ_AT(i, req.forget, requests[i].req.forget);
+		CHECK_EQ_AT(i, req.has_folder, requests[i].req.has_folder);
+		CHECK_STR(req.folder, requests[i].req.folder);
 		CHECK_EQ_AT(i, req.level, requests[i].req.level);
 	}
 }

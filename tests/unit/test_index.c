@@ -543,7 +543,7 @@ test_publish(void)
 	CHECK_STR(name, "n");
 
 	CHECK_EQ(index_object_set_sealed(ix, id, (struct slice){ NULL, 0 },
-		     (struct slice){ key, 5 }), 0);
+		     0, (struct slice){ key, 5 }), 0);
 	CHECK_EQ(index_object(ix, id, &back), 0);
 	CHECK_EQ(back.key_sealed_len, sizeof(key));
 	CHECK_EQ(back.headers_sealed_len, 5);
@@ -553,7 +553,15 @@ test_publish(void)
 	CHECK(back.key_sealed == NULL && back.headers_sealed == NULL);
 	object_clear(&back);
 	CHECK_EQ(index_object_set_sealed(ix, 999, (struct slice){ key, 5 },
-		     (struct slice){ NULL, 0 }), -ENOENT);
+		     0, (struct slice){ NULL, 0 }), -ENOENT);
+	CHECK_EQ(index_object_set_sealed(ix, id, (struct slice){ key, 5 }, 77,
+		     (struct slice){ NULL, 0 }), 0);
+	CHECK_EQ(index_object_set_sealed(ix, id, (struct slice){ key, 6 }, 0,
+		     (struct slice){ NULL, 0 }), 0);
+	CHECK_EQ(index_object(ix, id, &back), 0);
+	CHECK_EQ(back.kms_key_id, 77);
+	CHECK_EQ(back.key_sealed_len, 6);
+	object_clear(&back);
 	o.key_sealed = o.headers_sealed = NULL;
 	object_clear(&o);
 	index_close(ix);

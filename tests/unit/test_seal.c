@@ -350,7 +350,7 @@ test_reset(void)
 	CHECK_EQ(index_object_by_key(b.ix, "mail/k", &o), 0);
 	CHECK_EQ(box(&b, o.id, one), 0);
 	CHECK_EQ(index_object_set_sealed(b.ix, o.id, (struct slice){ one,
-	    BOX_LEN }, (struct slice){ one, BOX_LEN }), 0);
+	    BOX_LEN }, 0, (struct slice){ one, BOX_LEN }), 0);
 	seal_forget(b.seal);
 	b.kms.err = -ENOKEY;
 	CHECK_EQ(opens(&b, SEAL_HEADERS, o.id, one), -ENOKEY);

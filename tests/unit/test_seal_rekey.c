@@ -55,7 +55,7 @@ fill_row(void *arg, const struct object *o)
 		r = seal_box(b->seal, SEAL_HEADERS, o->id, text, headers_len,
 		    headers);
 	return r < 0 ? r : index_object_set_sealed(b->ix, o->id,
-	    (struct slice){ key, key_len + SEAL_OVERHEAD },
+	    (struct slice){ key, key_len + SEAL_OVERHEAD }, 0,
 	    o->id % 3 == 0 ? (struct slice){ 0 } :
 		(struct slice){ headers, headers_len + SEAL_OVERHEAD });
 }
@@ -282,7 +282,7 @@ publish_late(void *arg)
 	struct late *l = arg;
 
 	return index_object_set_sealed(l->b->ix, l->first.id,
-	    (struct slice){ l->first.key_sealed, l->first.key_sealed_len },
+	    (struct slice){ l->first.key_sealed, l->first.key_sealed_len }, 0,
 	    (struct slice){ 0 });
 }
 
