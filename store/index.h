@@ -150,6 +150,9 @@ struct index_cursor {
 };
 int index_pending(struct index *ix, int64_t now_unix, struct index_cursor *c,
     int64_t *ret_ids, size_t n) MUST_CHECK;
+/* The same, whole: the caller calls object_clear for each. */
+int index_pending_objects(struct index *ix, int64_t now_unix,
+    struct index_cursor *c, struct object *ret, size_t n) MUST_CHECK;
 
 /* ret is cleared on failure; else the caller calls object_clear. by_key: the
  * READY one, else the PENDING or REFUSED one; never one that is GONE. */

@@ -195,6 +195,12 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "INDEXED BY object_pending WHERE state = 0 AND "
 	    "(tries, last_modified, id) > (?1, ?2, ?3) AND retry_at <= ?4 "
 	    "ORDER BY tries, last_modified, id LIMIT ?5" },
+	[Q_PENDING_OBJECTS] = { "read pending objects",
+	    "SELECT " OBJECT " FROM object o "
+	    "INDEXED BY object_pending WHERE o.state = 0 AND "
+	    "(o.tries, o.last_modified, o.id) > (?1, ?2, ?3) AND "
+	    "o.retry_at <= ?4 "
+	    "ORDER BY o.tries, o.last_modified, o.id LIMIT ?5" },
 	[Q_MERGE] = { "compare a listing",
 	    "SELECT id, key, etag, state FROM object INDEXED BY object_key "
 	    "WHERE key >= ?1 AND key < ?2 ORDER BY key" },

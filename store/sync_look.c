@@ -13,7 +13,7 @@
 /* A worker asks S3, then KMS, then decrypts: while some do the one, others do
  * the other. How many requests there are at once is http's business. */
 #define WORKERS_PER_JOB 2
-#define FEED 512	/* pending ids read from the index at once */
+#define FEED 256	/* pending objects read from the index at once */
 #define FAILURES_MAX 64 /* in a row: is it the network, or all of AWS? */
 
 struct work {
@@ -22,7 +22,7 @@ struct work {
 	pthread_cond_t out;  /* [lock] results or the end of a worker */
 	pthread_cond_t room; /* [lock] results were taken */
 	struct index_cursor cursor; /* [lock] */
-	int64_t feed[FEED];  /* [lock] */
+	struct object *feed; /* [lock] up to FEED; taken over by workers */
 	size_t feed_n, feed_at; /* [lock] */
 	bool is_dry;	     /* [lock] the index has no more */
 	struct sync_result *done; /* [lock] up to `cap` */
@@ -32,19 +32,18 @@ struct work {
 	int stop;	     /* [lock] error that ends the pass */
 };
 
-/* The next object to look at, 0 at the end. */
-static int64_t
-next_id(struct work *w)
+/* The next object to look at is the caller's; false at the end. */
+static bool
+next_object(struct work *w, struct object *ret)
 {
 	LOCK_SCOPE(&w->lock);
 	while (w->done_n >= w->cap && w->stop == 0)
 		pthread_cond_wait(&w->room, &w->lock);
 	if (w->stop != 0 || atomic_load(&w->sync->cancelled))
-		return 0;
+		return false;
 	if (w->feed_at == w->feed_n && !w->is_dry) {
-		int n = index_pending(w->sync->o.index,
-		    stamp_now_unix(), &w->cursor, w->feed,
-		    FEED);
+		int n = index_pending_objects(w->sync->o.index,
+		    stamp_now_unix(), &w->cursor, w->feed, FEED);
 
 		w->feed_at = 0;
 		w->feed_n = n > 0 ? (size_t)n : 0;
@@ -52,7 +51,10 @@ next_id(struct work *w)
 		if (n < 0)
 			w->stop = n;
 	}
-	return w->feed_at < w->feed_n ? w->feed[w->feed_at++] : 0;
+	if (w->feed_at == w->feed_n)
+		return false;
+	*ret = w->feed[w->feed_at++];
+	return true;
 }
 
 /* Returns whether too many have failed in a row for it to be chance. */
@@ -68,7 +70,9 @@ put_result(struct work *w, const struct sync_result *r)
 	if ((is_row = w->in_a_row >= FAILURES_MAX))
 		w->in_a_row = 0;
 	w->done[w->done_n++] = *r;
-	pthread_cond_signal(&w->out);
+	/* Fewer are taken after a while. */
+	if (w->done_n == SYNC_BATCH)
+		pthread_cond_signal(&w->out);
 	return is_row;
 }
 
@@ -91,20 +95,14 @@ doubt(struct work *w, int error)
 	w->stop = r;
 }
 
+/* Takes the object. When it was replaced meanwhile, what is found out does not
+ * go into the index. */
 static void
-look(struct work *w, int64_t id)
+look(struct work *w, struct object *object)
 {
 	const struct sync_opts *o = &w->sync->o;
-	struct sync_result res = { 0 };
-	int r = index_object(o->index, id, &res.object);
+	struct sync_result res = { .object = *object };
 
-	if (r == -ENOENT)
-		return; /* replaced meanwhile */
-	if (r < 0) {
-		LOCK_SCOPE(&w->lock);
-		w->stop = r;
-		return;
-	}
 	if (!o->envelope_only)
 		res.headers = malloc(sizeof(*res.headers));
 	/* Without its header, spam would not be known for what it is. */
@@ -121,11 +119,11 @@ static void *
 worker(void *arg)
 {
 	struct work *w = arg;
-	int64_t id;
+	struct object o;
 
 	http_set_thread_prio(HTTP_BACKGROUND); /* readers go first */
-	while ((id = next_id(w)) != 0)
-		look(w, id);
+	while (next_object(w, &o))
+		look(w, &o);
 	LOCK_SCOPE(&w->lock);
 	w->workers--;
 	pthread_cond_signal(&w->out);
@@ -231,9 +229,11 @@ sync_look(struct sync *s)
 		workers = (unsigned)counts.pending;
 	w.cap = 2 * SYNC_BATCH;
 	w.done = calloc(w.cap + workers, sizeof(*w.done));
+	w.feed = calloc(FEED, sizeof(*w.feed));
 	thread = calloc(workers, sizeof(*thread));
-	if (w.done == NULL || thread == NULL) {
+	if (w.done == NULL || w.feed == NULL || thread == NULL) {
 		free(w.done);
+		free(w.feed);
 		free(thread);
 		return -ENOMEM;
 	}
@@ -247,6 +247,9 @@ sync_look(struct sync *s)
 	pthread_cond_destroy(&w.out);
 	pthread_cond_destroy(&w.room);
 	pthread_mutex_destroy(&w.lock);
+	while (w.feed_at < w.feed_n)
+		object_clear(&w.feed[w.feed_at++]);
+	free(w.feed);
 	free(w.done);
 	free(thread);
 	return r;

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import threading
 
-from harness import DEADLINE, SESFS, equal, main, until
+from harness import DEADLINE, SESFS, equal, main, read, sha256, until
 
 PAGE = 1000
 # Key directories, generated side by side, so that keys are of all kinds.
@@ -43,10 +43,10 @@ def sync(bench, source, state, ok=(0,)):
                        "--accept", "+plain", source, ok=ok)
 
 
-def start(bench, source, state):
+def start(bench, source, state, *args):
     return subprocess.Popen(
         [SESFS, "sync", *bench.common(state), "--index", "envelope",
-         "--accept", "+plain", source], stdin=subprocess.DEVNULL,
+         "--accept", "+plain", *args, source], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=bench.env)
 
 
@@ -81,6 +81,9 @@ def test_large_one(bench):
     print(f"   {n} objects: {lists} requests, known", flush=True)
     assert pages <= lists <= pages * 1.1 + 1, lists
     equal(c.count("s3."), lists, "requests when nothing changed")
+    before = sha256(read(state + "/index.db"))
+    sync(bench, "s3://mail/in", state)
+    equal(sha256(read(state + "/index.db")), before, "the index unchanged")
     # More than a page vanishes where it was divided, and others come.
     keys = sorted(keys_in(c, "mail"))
     for k in keys[n // 2 - 700:n // 2 + 700] + keys[:3] + keys[-3:]:
@@ -181,6 +184,37 @@ def test_interrupted(bench):
         c.set(s3_latency_ms=0)
     sync(bench, "s3://mail/in", state)
     equal(keys_of(state), keys_in(c, "mail"), "keys")
+
+
+def test_killed(bench):
+    """kill -9 while many list, and while many are looked at: the next pass
+    goes on, and fetches again at most what was under way."""
+    c = bench.cloud
+    state, n, jobs = f"{bench.work}/state", 12000, 16
+    c.generate("mail", "in/", n, seed=1, size=1024, format="plain")
+    c.set(s3_latency_ms=20)
+
+    def kill(kind, least):
+        p = start(bench, "s3://mail/in", state, "--jobs", str(jobs))
+        until("requests", lambda: c.count(kind) >= least)
+        p.kill()
+        p.wait()
+        for pipe in (p.stdout, p.stderr):
+            pipe.close()
+
+    kill("s3.list", 7)
+    for least in (500, 3000, 6000):
+        kill("s3.head", least)
+    c.set(s3_latency_ms=0)
+    sync(bench, "s3://mail/in", state)
+    equal(keys_of(state), keys_in(c, "mail"), "keys")
+    # In flight: one of each worker, and what waited to be written.
+    again = c.count("s3.head") - n
+    print(f"   looked at again after three kills: {again}", flush=True)
+    assert 0 <= again <= 3 * (2 * jobs + 2 * 128 + 2 * jobs), c.counters()
+    c.reset_counters()
+    sync(bench, "s3://mail/in", state)
+    equal(c.count("s3."), c.count("s3.list"), "requests of another pass")
 
 
 def test_denied(bench):

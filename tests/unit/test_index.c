@@ -449,6 +449,7 @@ test_pending(void)
 	char *dir = tmpdir_make(), got[16] = "";
 	struct index *ix = ix_open(dir);
 	struct index_cursor cur = { 0 };
+	struct object o[2];
 	int64_t id[2];
 	int n;
 
@@ -464,11 +465,19 @@ test_pending(void)
 	}
 	while ((n = index_pending(ix, 1000, &cur, id, 2)) > 0)
 		for (int i = 0; i < n; i++) {
-			struct object o;
-
-			CHECK_EQ(index_object(ix, id[i], &o), 0);
-			strcat(got, o.key);
-			object_clear(&o);
+			CHECK_EQ(index_object(ix, id[i], &o[0]), 0);
+			strcat(got, o[0].key);
+			object_clear(&o[0]);
+		}
+	CHECK_EQ(n, 0);
+	CHECK_STR(got, want);
+	cur = (struct index_cursor){ 0 };
+	got[0] = '\0';
+	while ((n = index_pending_objects(ix, 1000, &cur, o, 2)) > 0)
+		for (int i = 0; i < n; i++) {
+			strcat(got, o[i].key);
+			CHECK_EQ(o[i].state, OBJECT_PENDING);
+			object_clear(&o[i]);
 		}
 	CHECK_EQ(n, 0);
 	CHECK_STR(got, want);
