@@ -1,5 +1,6 @@
-/* credential_process runs as botocore runs it, by the shell, because the field
- * has quoting, pipes and variables in that setting. What it prints is a secret
+/* credential_process is run by the shell, as most SDKs do, because the field
+ * has quoting, pipes and variables in that setting. (botocore divides it into
+ * words as a shell would, and expands nothing.) What it prints is a secret
  * and never leaves this file but into a struct creds_value. */
 #include <errno.h>
 #include <stdio.h>
