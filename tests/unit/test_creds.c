@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -264,6 +266,187 @@ test_single_flight(void)
 	creds_free(c);
 }
 
+/* Who was chosen stays, whatever else turns up. */
+static void
+test_choice_stays(void)
+{
+	struct source a = { .err = -ENOENT }, b = { .life_s = 100, .key = 2 };
+	struct creds *c = make(&a, &b);
+
+	expect(c, "key2");
+	a.err = 0;
+	now_s += 101;
+	expect(c, "key2");
+	CHECK_EQ(a.fetches, 1);
+	/* Not even when it has none any more. */
+	b.err = -ENOENT;
+	now_s += 101;
+	expect(c, NULL);
+	CHECK_EQ(a.fetches, 1);
+	creds_free(c);
+}
+
+/* Tried again after 1, 2, 4 .. 60 s, each up to a quarter less. */
+static void
+test_growing(void)
+{
+	struct source a = { .err = -EIO };
+	struct creds *c = make(&a, NULL);
+	int fetches = 0, since = 0, last_gap = 0;
+
+	for (int i = 0; i < 400; i++, since++) {
+		expect(c, NULL);
+		if (a.fetches != fetches) {
+			last_gap = since;
+			since = 0;
+		}
+		fetches = a.fetches;
+		now_s++;
+	}
+	CHECK(fetches >= 10 && fetches <= 16);
+	CHECK(last_gap >= 45 && last_gap <= 60);
+	/* Success begins anew. */
+	now_s += 60;
+	a.err = 0;
+	a.life_s = 10;
+	expect(c, "key0");
+	a.err = -EIO;
+	now_s += 11;
+	for (int i = 0; i < 1000 && a.fetches == fetches + 1; i++) {
+		struct creds_value v;
+
+		CHECK_EQ(creds_get(c, &v), -EACCES);
+		usleep(1000);
+	}
+	CHECK_EQ(a.fetches, fetches + 2);
+	now_s += 1;
+	expect(c, NULL);
+	CHECK(a.fetches >= fetches + 3);
+	creds_free(c);
+}
+
+/* A person who did not answer is left alone for a while. */
+static void
+test_declined(void)
+{
+	struct source a = { .err = -ECANCELED };
+	struct creds *c = make(&a, NULL);
+
+	expect(c, NULL);
+	now_s += 600;
+	expect(c, NULL);
+	CHECK_EQ(a.fetches, 1);
+	now_s += 301;
+	expect(c, NULL);
+	CHECK_EQ(a.fetches, 2);
+	creds_free(c);
+}
+
+/* Without a thread: the one who asks waits, and has the old ones if that was
+ * for nothing. */
+static void
+test_lazy(void)
+{
+	struct source a = { .life_s = 3600, .key = 1 };
+	struct creds_provider p = { "lazy", fetch, NULL, &a, false };
+	struct creds *c;
+
+	atomic_store(&now_s, 1000000);
+	CHECK_EQ(creds_new(&(struct creds_opts){ .provider = &p,
+	    .provider_len = 1, .now_unix = fake_now, .is_lazy = true }, &c),
+	    0);
+	expect(c, "key1");
+	a.key = 2;
+	now_s += 3301;
+	expect(c, "key2");
+	CHECK_EQ(a.fetches, 2);
+	a.err = -EIO;
+	now_s += 3301;
+	expect(c, "key2");
+	expect(c, "key2");
+	CHECK_EQ(a.fetches, 3);
+	now_s += 300;
+	expect(c, NULL);
+	creds_free(c);
+}
+
+static int
+fetch_two_seconds(void *arg, struct creds_value *ret, char why[CREDS_WHY_MAX])
+{
+	struct source *s = arg;
+
+	atomic_fetch_add(&s->fetches, 1);
+	strcpy(ret->key_id, "k");
+	strcpy(ret->secret, "s");
+	ret->expires_unix = time(NULL) + 2;
+	return 0;
+}
+
+/* By the true clock, and without anybody who asks. */
+static void
+test_renewed_alone(void)
+{
+	struct source a = { .fetches = 0 };
+	struct creds_provider p = { "short", fetch_two_seconds, NULL, &a,
+		false };
+	struct creds_value v;
+	struct creds *c;
+
+	CHECK_EQ(creds_new(&(struct creds_opts){ .provider = &p,
+	    .provider_len = 1 }, &c), 0);
+	CHECK_EQ(creds_get(c, &v), 0);
+	for (int i = 0; i < 60000 && a.fetches < 4; i++)
+		usleep(1000);
+	CHECK(a.fetches >= 4);
+	creds_free(c);
+}
+
+static int
+count_lines(const char *path, const char *with)
+{
+	char line[1024];
+	FILE *f = fopen(path, "re");
+	int n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, with) != NULL;
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+/* A line for each change, not for each attempt. */
+static void
+test_log(void)
+{
+	char path[] = "/tmp/sesfs-log.XXXXXX", why[CREDS_WHY_MAX];
+	struct source a = { .err = -EIO };
+	int fd = mkstemp(path);
+	struct creds *c;
+
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_EQ(log_open(path), 0);
+	c = make(&a, NULL);
+	CHECK_EQ(creds_failure(c, why), 0);
+	for (int i = 0; i < 100; i++, now_s++)
+		expect(c, NULL);
+	CHECK_EQ(count_lines(path, "creds:"), 1);
+	CHECK_EQ(count_lines(path, "first: as told"), 1);
+	CHECK_EQ(creds_failure(c, why), -EIO);
+	CHECK_STR(why, "first: as told");
+	a.err = 0;
+	now_s += 60;
+	expect(c, "key0");
+	expect(c, "key0");
+	CHECK_EQ(count_lines(path, "creds:"), 2);
+	CHECK_EQ(count_lines(path, "good again"), 1);
+	CHECK_EQ(creds_failure(c, why), 0);
+	creds_free(c);
+	CHECK_EQ(log_open("/dev/null"), 0);
+	unlink(path);
+}
+
 int
 main(void)
 {
@@ -277,5 +460,11 @@ main(void)
 	test_short_life();
 	test_reject();
 	test_single_flight();
+	test_choice_stays();
+	test_growing();
+	test_declined();
+	test_lazy();
+	test_renewed_alone();
+	test_log();
 	return check_done();
 }
