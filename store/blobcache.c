@@ -1,265 +1,25 @@
-/* The cache is its files; the table in memory only says how much they take and
- * which go first. Files are opened, written, renamed and removed without the
- * lock, so that the table may be wrong for a moment about one blob that two
- * threads treat at once. It is put right by the next use: a file that is not
- * there is a miss and leaves the table, one that is there enters it. */
+/* The table says where each blob lies. Space is reserved under the lock and
+ * written without it, and enters the table when it is complete; it leaves the
+ * table under the lock and is punched out later. A read is looked up before and
+ * after: what is still in its place then was whole while it was read. */
 #include "store/blobcache.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "store/blobfile.h"
-#include "store/bloblru.h"
+#include "store/blobcache_priv.h"
+#include "store/blobrec.h"
+#include "store/blobtable.h"
+#include "store/blobwork.h"
 #include "store/lock.h"
 #include "store/log.h"
 
-#define TOUCH_S 3600	 /* a file's mtime shows its use this coarsely */
-#define BLOCK 4096	 /* what a file takes on disk is a multiple */
-#define EVICT_AT_ONCE 32
-#define SHARDS 256
-#define NAME_LEN 40
-
-struct blobcache {
-	int dirfd;	/* constant: blobs/ */
-	uint64_t limit; /* constant */
-	atomic_uint tmp_seq;
-	atomic_bool is_stopping;
-	pthread_t scanner; /* constant */
-	pthread_mutex_t lock;
-	struct bloblru lru; /* [lock] partial while scanning */
-	uint64_t hits, misses, evictions, puts; /* [lock] */
-};
-
-static void
-blob_name(int64_t id, char ret[NAME_LEN])
-{
-	snprintf(ret, NAME_LEN, "%02x/%lld", (unsigned)(id % SHARDS),
-	    (long long)id);
-}
-
-static uint64_t
-on_disk(uint64_t len)
-{
-	return (len + BLOCK - 1) / BLOCK * BLOCK;
-}
-
-static void
-remove_file(struct blobcache *c, int64_t id)
-{
-	char name[NAME_LEN];
-
-	blob_name(id, name);
-	if (unlinkat(c->dirfd, name, 0) < 0 && errno != ENOENT)
-		log_warn(-errno, "blobcache: remove blobs/%s: %s", name,
-		    strerror(errno));
-}
-
-/* Some ids over the limit, out of the table already. */
-static size_t
-pick_victims(struct blobcache *c, int64_t ret[EVICT_AT_ONCE])
-{
-	size_t n = 0;
-
-	LOCK_SCOPE(&c->lock);
-	while (n < EVICT_AT_ONCE && c->lru.bytes > c->limit) {
-		ret[n] = bloblru_oldest(&c->lru);
-		bloblru_remove(&c->lru, ret[n++]);
-		c->evictions++;
-	}
-	return n;
-}
-
-static void
-evict(struct blobcache *c)
-{
-	int64_t id[EVICT_AT_ONCE];
-	size_t n;
-
-	while ((n = pick_victims(c, id)) > 0)
-		for (size_t i = 0; i < n; i++)
-			remove_file(c, id[i]);
-}
-
-/* ---- the scan ---- */
-
-struct found {
-	int64_t id;
-	uint64_t bytes;
-	int64_t used_unix;
-};
-
-struct scan {
-	struct found *at;
-	size_t n, room;
-};
-
-static int
-scan_add(struct scan *s, struct found f)
-{
-	if (s->n == s->room) {
-		size_t room = s->room > 0 ? 2 * s->room : 1024;
-		struct found *p = reallocarray(s->at, room, sizeof(*p));
-
-		if (p == NULL)
-			return -ENOMEM;
-		s->at = p;
-		s->room = room;
-	}
-	s->at[s->n++] = f;
-	return 0;
-}
-
-/* A half-written file of a process that died: one of ours has our pid. */
-static bool
-is_leftover(const char *name)
-{
-	return strncmp(name, "tmp.", 4) == 0 &&
-	    strtol(name + 4, NULL, 10) != getpid();
-}
-
-/* An id that blob_name() would put under that name, else 0. */
-static int64_t
-parse_name(unsigned shard, const char *name)
-{
-	char want[NAME_LEN], got[NAME_LEN];
-	int64_t id;
-
-	if (name[0] < '1' || name[0] > '9')
-		return 0;
-	errno = 0;
-	id = strtoll(name, NULL, 10);
-	if (errno != 0 || snprintf(got, sizeof(got), "%02x/%s", shard, name) >=
-	    NAME_LEN)
-		return 0;
-	blob_name(id, want);
-	return strcmp(got, want) == 0 ? id : 0;
-}
-
-static int
-scan_shard(struct blobcache *c, unsigned shard, struct scan *s)
-{
-	char name[3];
-	struct dirent *e;
-	int fd, r = 0;
-	DIR *d;
-
-	snprintf(name, sizeof(name), "%02x", shard & 0xff);
-	fd = openat(c->dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-	    O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if ((d = fdopendir(fd)) == NULL) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d)) != NULL &&
-	    !atomic_load(&c->is_stopping)) {
-		int64_t id = parse_name(shard, e->d_name);
-		struct stat st;
-
-		if (id != 0 && fstatat(fd, e->d_name, &st,
-		    AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-			r = scan_add(s, (struct found){ id,
-			    on_disk((uint64_t)st.st_size), st.st_mtime });
-		else if (is_leftover(e->d_name))
-			unlinkat(fd, e->d_name, 0);
-	}
-	closedir(d);
-	return r;
-}
-
-static int
-newest_first(const void *a, const void *b)
-{
-	const struct found *x = a, *y = b;
-
-	if (x->used_unix != y->used_unix)
-		return x->used_unix > y->used_unix ? -1 : 1;
-	return x->id > y->id ? -1 : x->id < y->id;
-}
-
-/* What was found goes behind what has been used meanwhile. */
-static void
-scan_done(struct blobcache *c, const struct scan *s)
-{
-	int r = 0;
-
-	LOCK_SCOPE(&c->lock);
-	for (size_t i = 0; r == 0 && i < s->n; i++)
-		r = bloblru_found(&c->lru, s->at[i].id, s->at[i].bytes,
-		    s->at[i].used_unix);
-	bloblru_complete(&c->lru);
-}
-
-static void *
-scan_main(void *arg)
-{
-	struct blobcache *c = arg;
-	struct scan s = { 0 };
-	int r = 0;
-
-	for (unsigned i = 0; i < SHARDS && !atomic_load(&c->is_stopping); i++) {
-		int e = scan_shard(c, i, &s);
-
-		r = e < 0 ? e : r;
-	}
-	if (r < 0)
-		log_warn(r, "blobcache: scan blobs: %s", strerror(-r));
-	if (s.n > 0)
-		qsort(s.at, s.n, sizeof(*s.at), newest_first);
-	scan_done(c, &s);
-	free(s.at);
-	if (!atomic_load(&c->is_stopping))
-		evict(c);
-	return NULL;
-}
-
-static int
-start_scan(struct blobcache *c)
-{
-	sigset_t all, old;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&c->scanner, NULL, scan_main, c);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -r;
-}
-
 /* ---- opening ---- */
-
-/* A shard that is no directory but, say, a link to one would have our numbers
- * written and removed wherever it points. Nobody but us may change the state
- * directory once a daemon has its lock. */
-static int
-clear_planted(int dirfd)
-{
-	for (unsigned i = 0; i < SHARDS; i++) {
-		char name[3];
-		struct stat st;
-
-		snprintf(name, sizeof(name), "%02x", i & 0xff);
-		if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    S_ISDIR(st.st_mode))
-			continue;
-		log_warn(0, "blobcache: blobs/%s is no directory: removed",
-		    name);
-		if (unlinkat(dirfd, name, 0) < 0)
-			return -errno;
-	}
-	return 0;
-}
 
 static int
 open_dir(const char *dir, int *ret)
@@ -275,210 +35,364 @@ open_dir(const char *dir, int *ret)
 	    O_NOFOLLOW | O_CLOEXEC)) < 0)
 		r = -errno;
 	close(fd);
-	return r == 0 ? clear_planted(*ret) : r;
+	return r;
+}
+
+static int
+start_scan(struct blobcache *c)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&c->scanner, NULL, blobscan_main, c);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+static void
+free_cache(struct blobcache *c)
+{
+	if (c->table_fd >= 0)
+		close(c->table_fd);
+	bloblru_destroy(&c->lru);
+	blobseg_destroy(&c->segs);
+	pthread_cond_destroy(&c->progress);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static void
+take_table(struct blobcache *c)
+{
+	int r = blobtable_take(c->segs.dirfd, &c->table_fd);
+
+	if (r < 0 && r != -ENOENT)
+		log_warn(r, "blobcache: open blobs/table: %s", strerror(-r));
 }
 
 int
 blobcache_open(const char *dir, uint64_t limit, struct blobcache **ret)
 {
+	pthread_condattr_t attr;
 	struct blobcache *c;
-	int r;
+	int r, fd = -1;
 
 	*ret = NULL;
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return -ENOMEM;
 	c->limit = limit;
+	c->table_fd = -1;
+	clock_gettime(CLOCK_MONOTONIC, &c->ready_by);
+	c->ready_by.tv_sec += BLOBCACHE_WAIT_S;
 	pthread_mutex_init(&c->lock, NULL);
-	if ((r = open_dir(dir, &c->dirfd)) == 0 &&
-	    (r = bloblru_init(&c->lru)) == 0 && (r = start_scan(c)) == 0) {
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->progress, &attr);
+	pthread_condattr_destroy(&attr);
+	r = open_dir(dir, &fd);
+	blobseg_init(&c->segs, fd, limit, &c->lock);
+	if (r == 0)
+		take_table(c);
+	if (r == 0 && (r = bloblru_init(&c->lru)) == 0 &&
+	    (r = blobscan_list(c)) == 0 && (r = start_scan(c)) == 0) {
 		*ret = c;
 		return 0;
 	}
-	bloblru_destroy(&c->lru);
-	if (c->dirfd >= 0)
-		close(c->dirfd);
-	pthread_mutex_destroy(&c->lock);
-	free(c);
+	free_cache(c);
 	return log_err(r, "blobcache: open %s/blobs: %s", dir, strerror(-r));
+}
+
+/* ---- closing ---- */
+
+/* The segments, in the order of their slots; number[slot] is each one's. */
+static int
+write_segs(struct blobcache *c, struct blobtable_out *t, uint16_t *number)
+{
+	uint16_t n = 0;
+
+	for (uint32_t i = 0; i < c->segs.slots; i++) {
+		const struct blobseg *seg = c->segs.at[i];
+		char name[BLOBSEG_NAME_LEN];
+		struct stat st;
+
+		if (seg == NULL)
+			continue;
+		blobseg_name(seg->seq, seg->is_big, name);
+		if (fstatat(c->segs.dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		blobtable_put_seg(t, &(struct blobtable_seg){ seg->seq,
+		    seg->is_big, (uint64_t)st.st_size });
+		number[i] = n++;
+	}
+	return 0;
+}
+
+static int
+write_table(struct blobcache *c)
+{
+	uint16_t *number = calloc(c->segs.slots + 1, sizeof(*number));
+	struct blobtable_item item;
+	struct blobtable_out *t;
+	uint32_t i = 0;
+	int r, e;
+
+	if (number == NULL)
+		return -ENOMEM;
+	r = blobtable_create(c->segs.dirfd, c->segs.count, c->lru.count, &t);
+	if (r == 0) {
+		r = write_segs(c, t, number);
+		while (r == 0 &&
+		    (item.id = bloblru_next(&c->lru, &i, &item.at)) != 0) {
+			item.at.slot = number[item.at.slot];
+			blobtable_put_item(t, &item);
+		}
+		e = blobtable_finish(t);
+		r = r < 0 ? r : e;
+	}
+	free(number);
+	return r;
 }
 
 void
 blobcache_close(struct blobcache *c)
 {
+	int r = 0;
+
 	if (c == NULL)
 		return;
-	atomic_store(&c->is_stopping, true);
+	{
+		LOCK_SCOPE(&c->lock);
+		atomic_store(&c->is_stopping, true);
+		pthread_cond_broadcast(&c->progress);
+	}
 	pthread_join(c->scanner, NULL);
-	bloblru_destroy(&c->lru);
-	close(c->dirfd);
-	pthread_mutex_destroy(&c->lock);
-	free(c);
+	if (!c->lru.is_partial && c->lru.count > 0)
+		r = write_table(c);
+	if (r < 0)
+		log_warn(r, "blobcache: write blobs/table: %s", strerror(-r));
+	free_cache(c);
 }
 
-/* ---- use ---- */
+/* ---- put ---- */
 
-/* Write under a name of its own in the shard it will lie in: many writers at
- * once then wait for 256 directories' locks, not for one. The shard is made
- * when it is missing. */
+/* A written record enters the table, one that failed gives its room up. */
 static int
-write_tmp(struct blobcache *c, const char *shard, const char *tmp, int64_t id,
-    const struct blob *b, uint64_t *ret_len)
+enter(struct blobcache *c, int64_t id, const struct bloblru_place *at,
+    struct blobseg_use *u, int err)
 {
-	int r = blobfile_write(c->dirfd, tmp, id, b, ret_len);
+	struct blobwork w = { .n = 0 };
+	struct bloblru_place old;
+	int r = err;
 
-	if (r != -ENOENT)
-		return r;
-	if (mkdirat(c->dirfd, shard, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	return blobfile_write(c->dirfd, tmp, id, b, ret_len);
+	{
+		LOCK_SCOPE(&c->lock);
+		if (r == 0 && !u->seg->is_dead) {
+			c->puts++;
+			if (bloblru_remove(&c->lru, id, &old))
+				blobspace_release_locked(&c->segs,
+				    c->segs.at[old.slot], &old, &w);
+			r = bloblru_add(&c->lru, id, at);
+		}
+		if (r < 0)
+			blobspace_release_locked(&c->segs, u->seg, at, &w);
+		blobseg_end_locked(u);
+	}
+	blobseg_finish(u);
+	blobwork_run(&c->segs, &w);
+	return r;
 }
 
-static int
-account(struct blobcache *c, int64_t id, uint64_t len)
+static struct blobrec_place
+on_disk(const struct blobseg *seg, const struct bloblru_place *at)
 {
-	LOCK_SCOPE(&c->lock);
-	c->puts++;
-	return bloblru_add(&c->lru, id, on_disk(len), time(NULL));
+	return (struct blobrec_place){ seg->seq,
+		(uint64_t)at->unit * BLOBREC_UNIT };
+}
+
+/* Would it fit if there were nothing else? */
+static bool
+can_fit(const struct blobcache *c, uint64_t len)
+{
+	uint64_t block = c->segs.block;
+
+	len = (len + block - 1) / block * block;
+	return len <= c->limit && blobtable_len(1, 1) <= c->limit - len;
 }
 
 int
 blobcache_put(struct blobcache *c, int64_t id, const struct blob *b)
 {
-	char name[NAME_LEN], shard[3], tmp[NAME_LEN];
+	struct bloblru_place at;
+	struct blobseg_use u;
 	uint64_t len;
 	int r;
 
-	if (id <= 0)
+	if (id <= 0 || id > BLOBLRU_ID_MAX)
 		return -EINVAL;
-	if (on_disk(b->len + 1) > c->limit)
-		return 0;
-	blob_name(id, name);
-	snprintf(shard, sizeof(shard), "%.2s", name);
-	snprintf(tmp, sizeof(tmp), "%s/tmp.%ld.%u", shard, (long)getpid(),
-	    atomic_fetch_add(&c->tmp_seq, 1));
-	if ((r = write_tmp(c, shard, tmp, id, b, &len)) < 0)
+	if ((r = blobrec_len(b, &len)) < 0 || !can_fit(c, len) ||
+	    (r = blobroom_reserve(c, len, &u, &at)) <= 0)
 		return r;
-	if (renameat(c->dirfd, tmp, c->dirfd, name) < 0) {
-		r = -errno;
-		unlinkat(c->dirfd, tmp, 0);
-		return r;
-	}
-	if ((r = account(c, id, len)) < 0)
-		remove_file(c, id);
-	evict(c);
-	return r;
+	if ((r = blobseg_open(&c->segs, &u)) == 0)
+		r = blobrec_write(u.fd, on_disk(u.seg, &at), id, b);
+	return enter(c, id, &at, &u, r);
 }
 
-static int
-miss(struct blobcache *c, int64_t id)
-{
-	LOCK_SCOPE(&c->lock);
-	c->misses++;
-	bloblru_remove(&c->lru, id);
-	return -ENOENT;
-}
+/* ---- get ---- */
 
-/* Is it time to let the file's mtime say that it was used? */
+/* Where it lies, in use. Waits a little for the table. */
 static bool
-hit(struct blobcache *c, int64_t id, uint64_t len)
+look_up(struct blobcache *c, int64_t id, struct bloblru_place *at,
+    uint64_t *ret_len, struct blobseg_use *u)
 {
-	int64_t now = time(NULL), was = now - TOUCH_S;
-	struct bloblru_item *i;
+	struct blobseg *seg;
+	bool is_there;
 
 	LOCK_SCOPE(&c->lock);
-	c->hits++;
-	if ((i = bloblru_find(&c->lru, id)) != NULL)
-		was = i->used_unix;
-	if (bloblru_add(&c->lru, id, on_disk(len),
-		now - was >= TOUCH_S ? now : was) < 0)
+	while (!(is_there = bloblru_use(&c->lru, id, at)) &&
+	    c->lru.is_partial && !atomic_load(&c->is_stopping) &&
+	    pthread_cond_timedwait(&c->progress, &c->lock, &c->ready_by) == 0)
+		;
+	if (!is_there) {
+		c->misses++;
 		return false;
-	return now - was >= TOUCH_S;
+	}
+	seg = c->segs.at[at->slot];
+	*ret_len = seg->is_big ? seg->end :
+				 (uint64_t)at->units * BLOBREC_UNIT;
+	blobseg_begin_locked(&c->segs, seg, u);
+	return true;
+}
+
+static bool
+is_still_there(const struct blobcache *c, int64_t id,
+    const struct bloblru_place *at, const struct blobseg *seg)
+{
+	struct bloblru_place now;
+
+	return bloblru_find(&c->lru, id, &now) && now.slot == at->slot &&
+	    now.unit == at->unit && now.units == at->units &&
+	    c->segs.at[at->slot] == seg;
+}
+
+static bool
+is_lasting(int err)
+{
+	return err == -EBADMSG || err == -EIO || err == -ENOENT ||
+	    err == -ELOOP;
+}
+
+/* After reading. What cannot be read leaves the table. Returns whether what was
+ * read is to be believed. */
+static bool
+settle(struct blobcache *c, int64_t id, const struct bloblru_place *at,
+    struct blobseg_use *u, int err)
+{
+	struct blobwork w = { .n = 0 };
+	struct bloblru_place old;
+	bool is_there;
+
+	{
+		LOCK_SCOPE(&c->lock);
+		is_there = is_still_there(c, id, at, u->seg);
+		if (is_there && is_lasting(err)) {
+			bloblru_drop(&c->lru, id, &old);
+			blobspace_release_locked(&c->segs, u->seg, at, &w);
+		}
+		if (err == 0 && is_there)
+			c->hits++;
+		else
+			c->misses++;
+		blobseg_end_locked(u);
+	}
+	blobseg_finish(u);
+	blobwork_run(&c->segs, &w);
+	return is_there;
 }
 
 int
 blobcache_get(struct blobcache *c, int64_t id, struct blob *ret)
 {
-	const struct timespec now[2] = { { 0, UTIME_OMIT }, { 0, UTIME_NOW } };
-	char name[NAME_LEN];
+	char name[BLOBSEG_NAME_LEN];
+	struct bloblru_place at;
+	struct blobseg_use u;
+	bool is_there;
 	uint64_t len;
-	int fd, r;
+	int r;
 
 	*ret = (struct blob){ 0 };
-	blob_name(id, name);
-	fd = openat(c->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-	    O_CLOEXEC);
-	if (fd < 0 && errno != ENOENT)
-		log_warn(-errno, "blobcache: open blobs/%s: %s", name,
-		    strerror(errno));
-	if (fd < 0) /* what else stands there goes with the next put */
-		return miss(c, id);
-	if ((r = blobfile_read(fd, id, ret, &len)) == 0 && hit(c, id, len))
-		(void)!futimens(fd, now);
-	close(fd);
-	if (r == 0 || r == -ENOMEM)
+	if (!look_up(c, id, &at, &len, &u))
+		return -ENOENT;
+	blobseg_name(u.seg->seq, u.seg->is_big, name);
+	if ((r = blobseg_open(&c->segs, &u)) == 0)
+		r = blobrec_read(u.fd, on_disk(u.seg, &at), len, id, ret);
+	is_there = settle(c, id, &at, &u, r);
+	if (r == -ENOMEM || (r == 0 && is_there))
 		return r;
-	log_warn(r, "blobcache: read blobs/%s: %s", name,
-	    r == -EBADMSG ? "not whole, removed" : strerror(-r));
-	if (r == -EBADMSG)
-		remove_file(c, id);
-	return miss(c, id);
+	if (is_there) /* else it was evicted under our hands */
+		log_warn(r, "blobcache: read blobs/%s at %llu: %s", name,
+		    (unsigned long long)at.unit * BLOBREC_UNIT,
+		    r == -EBADMSG ? "not whole, removed" : strerror(-r));
+	blob_clear(ret);
+	return -ENOENT;
 }
+
+/* ---- the rest ---- */
 
 bool
 blobcache_has(struct blobcache *c, int64_t id)
 {
-	char name[NAME_LEN];
+	struct bloblru_place at;
 
-	{
-		LOCK_SCOPE(&c->lock);
-		if (bloblru_find(&c->lru, id) != NULL)
-			return true;
-		if (!c->lru.is_partial)
-			return false;
-	}
-	blob_name(id, name);
-	return faccessat(c->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	LOCK_SCOPE(&c->lock);
+	return bloblru_find(&c->lru, id, &at);
 }
 
 void
 blobcache_drop(struct blobcache *c, int64_t id)
 {
+	struct blobwork w = { .n = 0 };
+	struct bloblru_place at;
+
 	{
 		LOCK_SCOPE(&c->lock);
-		bloblru_remove(&c->lru, id);
+		if (bloblru_drop(&c->lru, id, &at))
+			blobspace_release_locked(&c->segs, c->segs.at[at.slot],
+			    &at, &w);
 	}
-	remove_file(c, id);
+	blobwork_run(&c->segs, &w);
 }
 
-/* Every file of a shard, whether the table knows it or not. */
+/* All at once, so that nothing can enter what goes. */
 static int
-empty_shard(struct blobcache *c, unsigned shard)
+kill_all(struct blobcache *c, struct blobwork **ret, size_t *ret_n)
 {
-	struct scan s = { 0 };
-	int r = scan_shard(c, shard, &s);
-
-	for (size_t i = 0; i < s.n; i++)
-		remove_file(c, s.at[i].id);
-	free(s.at);
-	return r;
+	LOCK_SCOPE(&c->lock);
+	*ret_n = c->segs.count / BLOBWORK_MAX + 1;
+	if ((*ret = calloc(*ret_n, sizeof(**ret))) == NULL)
+		return -ENOMEM;
+	bloblru_clear(&c->lru);
+	for (uint32_t i = 0, n = 0; i < c->segs.slots; i++)
+		if (c->segs.at[i] != NULL)
+			blobspace_kill_locked(&c->segs, c->segs.at[i],
+			    *ret + n++ / BLOBWORK_MAX);
+	return 0;
 }
 
 int
 blobcache_drop_all(struct blobcache *c)
 {
-	int r = 0;
+	struct blobwork *w;
+	size_t n;
+	int r;
 
-	{
-		LOCK_SCOPE(&c->lock);
-		bloblru_clear(&c->lru);
-	}
-	for (unsigned i = 0; i < SHARDS; i++) {
-		int e = empty_shard(c, i);
-
-		r = e < 0 ? e : r;
-	}
-	return r < 0 ? log_err(r, "blobcache: empty blobs: %s", strerror(-r)) :
-		       0;
+	if ((r = kill_all(c, &w, &n)) < 0)
+		return log_err(r, "blobcache: empty blobs: %s", strerror(-r));
+	for (size_t i = 0; i < n; i++)
+		blobwork_run(&c->segs, &w[i]);
+	free(w);
+	return 0;
 }
 
 void
@@ -486,7 +400,7 @@ blobcache_get_stats(struct blobcache *c, struct blobcache_stats *ret)
 {
 	LOCK_SCOPE(&c->lock);
 	*ret = (struct blobcache_stats){
-		.bytes = c->lru.bytes,
+		.bytes = blobroom_used_locked(c, 0),
 		.limit = c->limit,
 		.objects = c->lru.count,
 		.hits = c->hits,

@@ -1,18 +1,22 @@
 /* blobcache.h -- object bodies on disk, exactly as S3 gave them.
  *
- * DIR/blobs/xx/<id>: the body from offset 0, then a trailer with the user
- * metadata and ETag it came with, its length and a checksum. Ciphertext only:
- * the caller seals a body that was not encrypted before it puts it here.
- * Bounded: when what the files take on disk (4 KiB blocks) passes the limit, the
- * least recently used go.
- * Usage (size, last use) is kept in memory and rebuilt in the background from
- * the directory at start (readdir only; sizes by stat), so that a big cache
- * does not slow the mount. Writes go to a temporary name and are renamed; a
- * torn or foreign file is a miss and is removed. Threads: any. */
+ * DIR/blobs/ has segment files, each of many records: a body with the user
+ * metadata and ETag it came with. Ciphertext only: the caller seals a body that
+ * was not encrypted before it puts it here. A table in memory says where each
+ * lies, so that a miss is no system call, a get one pread, a put one pwritev.
+ * Bounded: what the files take on disk (whole blocks, and the table that is
+ * written at the end) stays within the limit; the least recently used go, and
+ * their space is punched out.
+ * At start the table is read from the file that blobcache_close() wrote, or
+ * after a crash rebuilt from the records, in the background; a get waits for it
+ * up to BLOBCACHE_WAIT_S after the start. A torn or foreign record is a miss.
+ * Threads: any. */
 #ifndef SESFS_STORE_BLOBCACHE_H
 #define SESFS_STORE_BLOBCACHE_H
 
 #include "crypto/base.h"
+
+#define BLOBCACHE_WAIT_S 3
 
 struct blobcache;
 
@@ -23,6 +27,7 @@ struct blob {
 	struct pair *meta; /* as s3_object.meta */
 	size_t meta_len;
 	bool is_sealed_plain; /* the body was sealed by us */
+	bool is_unauthenticated; /* whoever decrypts it has no tag to check */
 	void *arena_;
 };
 void blob_clear(struct blob *b); /* frees members */
@@ -35,11 +40,13 @@ struct blobcache_stats {
 /* dir: the state directory. limit: bytes; 0 keeps nothing. */
 int blobcache_open(const char *dir, uint64_t limit, struct blobcache **ret)
     MUST_CHECK;
+/* Nobody uses it any more. Writes the table. NULL is a no-op. */
 void blobcache_close(struct blobcache *c);
 DEFINE_FREEP(struct blobcache, blobcache_close)
 
-/* Store. A body larger than the limit is not kept (0 all the same). -ENOSPC
- * and other errors of writing leave the cache as it was. Counts as used now. */
+/* Store. A body that does not fit within the limit is not kept (0 all the
+ * same). -ENOSPC and other errors of writing leave what was there of that id.
+ * -EINVAL: an id or metadata that cannot be. Counts as used now. */
 int blobcache_put(struct blobcache *c, int64_t id, const struct blob *b)
     MUST_CHECK;
 /* -ENOENT when it is not there (or was not whole). */

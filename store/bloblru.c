@@ -5,6 +5,21 @@
 #include <string.h>
 
 #define ROOM_MIN 256 /* items, a power of two; as many buckets as room */
+#define DROPPED_MAX 65536
+
+_Static_assert(sizeof(struct bloblru_item) == 24, "a million of them");
+
+static int64_t
+id_of(const struct bloblru_item *i)
+{
+	return (int64_t)((uint64_t)i->id_high << 32 | i->id_low);
+}
+
+static struct bloblru_place
+place_of(const struct bloblru_item *i)
+{
+	return (struct bloblru_place){ i->slot, i->unit, i->units };
+}
 
 static uint32_t
 bucket_of(const struct bloblru *l, int64_t id)
@@ -19,7 +34,7 @@ rebuild(struct bloblru *l)
 {
 	memset(l->bucket, 0, l->buckets * sizeof(*l->bucket));
 	for (uint32_t i = l->item[0].older; i != 0; i = l->item[i].older) {
-		uint32_t b = bucket_of(l, l->item[i].id);
+		uint32_t b = bucket_of(l, id_of(&l->item[i]));
 
 		l->item[i].chain = l->bucket[b];
 		l->bucket[b] = i;
@@ -64,7 +79,7 @@ bloblru_destroy(struct bloblru *l)
 {
 	free(l->item);
 	free(l->bucket);
-	free(l->removed);
+	free(l->dropped);
 	memset(l, 0, sizeof(*l));
 }
 
@@ -74,7 +89,7 @@ bloblru_clear(struct bloblru *l)
 	memset(&l->item[0], 0, sizeof(l->item[0]));
 	l->items = 1;
 	l->free = 0;
-	l->count = l->bytes = 0;
+	l->count = 0;
 	l->is_void = true;
 	rebuild(l);
 }
@@ -84,17 +99,18 @@ find(const struct bloblru *l, int64_t id)
 {
 	uint32_t i = l->bucket[bucket_of(l, id)];
 
-	while (i != 0 && l->item[i].id != id)
+	while (i != 0 && id_of(&l->item[i]) != id)
 		i = l->item[i].chain;
 	return i;
 }
 
-struct bloblru_item *
-bloblru_find(struct bloblru *l, int64_t id)
+bool
+bloblru_find(const struct bloblru *l, int64_t id, struct bloblru_place *ret)
 {
 	uint32_t i = find(l, id);
 
-	return i != 0 ? &l->item[i] : NULL;
+	*ret = place_of(&l->item[i]);
+	return i != 0;
 }
 
 static void
@@ -116,6 +132,19 @@ put_in(struct bloblru *l, uint32_t i, uint32_t newer)
 	l->item[older].newer = i;
 }
 
+bool
+bloblru_use(struct bloblru *l, int64_t id, struct bloblru_place *ret)
+{
+	uint32_t i = find(l, id);
+
+	*ret = place_of(&l->item[i]);
+	if (i == 0)
+		return false;
+	take_out(l, i);
+	put_in(l, i, 0);
+	return true;
+}
+
 static int
 new_item(struct bloblru *l, uint32_t *ret)
 {
@@ -135,7 +164,7 @@ new_item(struct bloblru *l, uint32_t *ret)
 }
 
 static int
-insert(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix,
+insert(struct bloblru *l, int64_t id, const struct bloblru_place *at,
     bool is_oldest)
 {
 	uint32_t i, b;
@@ -144,28 +173,21 @@ insert(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix,
 	if ((r = new_item(l, &i)) < 0)
 		return r;
 	b = bucket_of(l, id);
-	l->item[i] = (struct bloblru_item){ .id = id, .bytes = bytes,
-		.used_unix = used_unix, .chain = l->bucket[b] };
+	l->item[i] = (struct bloblru_item){ .id_low = (uint32_t)id,
+		.id_high = (uint16_t)(id >> 32), .slot = at->slot,
+		.unit = at->unit & BLOBLRU_UNIT_MAX,
+		.units = at->units & BLOBLRU_UNITS_MAX,
+		.chain = l->bucket[b] };
 	l->bucket[b] = i;
 	put_in(l, i, is_oldest ? l->item[0].newer : 0);
 	l->count++;
-	l->bytes += bytes;
 	return 0;
 }
 
 int
-bloblru_add(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix)
+bloblru_add(struct bloblru *l, int64_t id, const struct bloblru_place *at)
 {
-	uint32_t i = find(l, id);
-
-	if (i == 0)
-		return insert(l, id, bytes, used_unix, false);
-	l->bytes += bytes - l->item[i].bytes;
-	l->item[i].bytes = bytes;
-	l->item[i].used_unix = used_unix;
-	take_out(l, i);
-	put_in(l, i, 0);
-	return 0;
+	return insert(l, id, at, false);
 }
 
 /* ---- while partial ---- */
@@ -178,77 +200,112 @@ by_id(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* When memory fails, the table may come to count one blob too many; the next
- * use of it puts that right. */
+/* Where there is no room to remember one, nothing more is found. */
 static void
-remember_removed(struct bloblru *l, int64_t id)
+remember_dropped(struct bloblru *l, int64_t id)
 {
-	if (l->removed_n == l->removed_room) {
-		size_t room = l->removed_room > 0 ? 2 * l->removed_room : 64;
-		int64_t *p = reallocarray(l->removed, room, sizeof(*p));
+	if (l->dropped_n == l->dropped_room) {
+		size_t room = l->dropped_room > 0 ? 2 * l->dropped_room : 64;
+		int64_t *p = room > DROPPED_MAX ? NULL :
+		    reallocarray(l->dropped, room, sizeof(*p));
 
-		if (p == NULL)
+		if (p == NULL) {
+			l->is_void = true;
 			return;
-		l->removed = p;
-		l->removed_room = room;
+		}
+		l->dropped = p;
+		l->dropped_room = room;
 	}
-	l->removed[l->removed_n++] = id;
+	l->dropped[l->dropped_n++] = id;
 	l->is_sorted = false;
 }
 
 static bool
-was_removed(struct bloblru *l, int64_t id)
+was_dropped(struct bloblru *l, int64_t id)
 {
-	if (l->removed_n == 0)
+	if (l->dropped_n == 0)
 		return false;
 	if (!l->is_sorted)
-		qsort(l->removed, l->removed_n, sizeof(*l->removed), by_id);
+		qsort(l->dropped, l->dropped_n, sizeof(*l->dropped), by_id);
 	l->is_sorted = true;
-	return bsearch(&id, l->removed, l->removed_n, sizeof(id), by_id) !=
+	return bsearch(&id, l->dropped, l->dropped_n, sizeof(id), by_id) !=
 	    NULL;
 }
 
 int
-bloblru_found(struct bloblru *l, int64_t id, uint64_t bytes, int64_t used_unix)
+bloblru_found(struct bloblru *l, int64_t id, const struct bloblru_place *at)
 {
-	if (l->is_void || find(l, id) != 0 || was_removed(l, id))
+	int r;
+
+	if (l->is_void || find(l, id) != 0 || was_dropped(l, id))
 		return 0;
-	return insert(l, id, bytes, used_unix, true);
+	return (r = insert(l, id, at, true)) < 0 ? r : 1;
 }
 
 void
 bloblru_complete(struct bloblru *l)
 {
 	l->is_partial = false;
-	free(l->removed);
-	l->removed = NULL;
-	l->removed_n = l->removed_room = 0;
+	free(l->dropped);
+	l->dropped = NULL;
+	l->dropped_n = l->dropped_room = 0;
 }
 
 bool
-bloblru_remove(struct bloblru *l, int64_t id)
+bloblru_remove(struct bloblru *l, int64_t id, struct bloblru_place *ret)
 {
 	uint32_t *at = &l->bucket[bucket_of(l, id)], i;
 
-	while (*at != 0 && l->item[*at].id != id)
+	while (*at != 0 && id_of(&l->item[*at]) != id)
 		at = &l->item[*at].chain;
-	if (l->is_partial)
-		remember_removed(l, id);
-	if ((i = *at) == 0)
+	i = *at;
+	*ret = place_of(&l->item[i]);
+	if (i == 0)
 		return false;
 	*at = l->item[i].chain;
 	take_out(l, i);
 	l->count--;
-	l->bytes -= l->item[i].bytes;
+	l->item[i].id_low = l->item[i].id_high = 0;
 	l->item[i].chain = l->free;
 	l->free = i;
 	return true;
 }
 
+bool
+bloblru_drop(struct bloblru *l, int64_t id, struct bloblru_place *ret)
+{
+	if (l->is_partial)
+		remember_dropped(l, id);
+	return bloblru_remove(l, id, ret);
+}
+
+/* ---- walks ---- */
+
 int64_t
-bloblru_oldest(const struct bloblru *l)
+bloblru_oldest(const struct bloblru *l, struct bloblru_place *ret)
 {
 	uint32_t i = l->item[0].newer;
 
-	return i != 0 ? l->item[i].id : 0;
+	*ret = place_of(&l->item[i]);
+	return id_of(&l->item[i]);
+}
+
+int64_t
+bloblru_next(const struct bloblru *l, uint32_t *at, struct bloblru_place *ret)
+{
+	*at = l->item[*at].older;
+	*ret = place_of(&l->item[*at]);
+	return id_of(&l->item[*at]);
+}
+
+int64_t
+bloblru_next_of(const struct bloblru *l, uint16_t slot, uint32_t *at)
+{
+	while (++*at < l->items) {
+		const struct bloblru_item *i = &l->item[*at];
+
+		if (i->slot == slot && id_of(i) != 0)
+			return id_of(i);
+	}
+	return 0;
 }

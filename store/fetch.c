@@ -208,12 +208,14 @@ void
 fetch_keep(const struct fetch_opts *f, const struct object *o,
     const struct blob *b, enum suite suite)
 {
-	struct blob sealed = *b;
+	struct blob sealed = *b, kept = *b;
 	uint8_t *box;
 	int r;
 
 	if (suite != SUITE_PLAIN) {
-		if ((r = blobcache_put(f->cache, o->id, b)) < 0)
+		/* CBC has no tag: nobody else would see damage on disk. */
+		kept.is_unauthenticated = suite == SUITE_CBC;
+		if ((r = blobcache_put(f->cache, o->id, &kept)) < 0)
 			log_warn(r, "fetch: cache %s: %s", o->key,
 			    strerror(-r));
 		return;

@@ -6,7 +6,6 @@ import errno
 import http.client
 import http.server
 import os
-import shutil
 import sqlite3
 import subprocess
 import threading
@@ -165,13 +164,23 @@ def test_links_in_the_state_directory(bench):
     m = bench.mount("s3://hostile")
     until("the mail", lambda: len(m.mails()) == 30)
     m.stop()
-    for shard in range(1, 31):
-        shutil.rmtree(f"{m.state}/blobs/{shard:02x}", ignore_errors=True)
-        os.symlink(outside, f"{m.state}/blobs/{shard:02x}")
+    blobs = f"{m.state}/blobs"
+    equal("table" in os.listdir(blobs), True, str(os.listdir(blobs)))
+    for name in os.listdir(blobs):  # the segments and the table
+        os.unlink(f"{blobs}/{name}")
+        os.symlink(precious, f"{blobs}/{name}")
+    for seq in range(1, 300):  # those to come
+        name = f"{blobs}/{seq:08x}.{'big' if seq % 7 == 0 else 'seg'}"
+        if not os.path.lexists(name):
+            os.symlink(outside if seq % 2 else precious, name)
+    os.symlink(precious, f"{blobs}/table.tmp")
+    for shard in range(1, 31):  # and those of an older version
+        os.symlink(outside, f"{blobs}/{shard:02x}")
     m.start()
     check_mail(m, plains(bench, "hostile"))
     bench.sesfs("forget", m.path, "cache")
     m.stop()
+    equal(os.listdir(blobs), [], "what is left of the cache")
     equal({read(f"{outside}/{n}") for n in os.listdir(outside)},
           {b"a letter"})
     equal(len(os.listdir(outside)), 30)
