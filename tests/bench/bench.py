@@ -31,6 +31,7 @@ SCENARIOS = {
     "large": (scenarios_read.large, "one large message from the cache"),
     "cold": (scenarios_cold.cold, "a walk of what was never fetched"),
     "sync": (scenarios_cold.sync, "the first index"),
+    "warm": (scenarios_cold.warm, "sesfs warm, of what was never fetched"),
     "wasted": (scenarios_cold.wasted, "fetched, and not read"),
     "latency": (scenarios_cold.latency, "one read of what was never fetched"),
     "dovecot": (scenarios_clients.dovecot,
