@@ -6,7 +6,9 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from clients import same
 from harness import (DEADLINE, Skip, equal, main, need, read, until,
@@ -14,6 +16,7 @@ from harness import (DEADLINE, Skip, equal, main, need, read, until,
 from s3client import S3
 
 OBJECTS = 3500
+RANGES = 14000  # so many are listed by several
 # Key directories, each a folder; and last components that are no message ids.
 DIRECTORIES = ["", "a+b/", "a b/", "100%/", "50%25/", "R&D=?/", "Über/", "日本/語/",
                "é/ü/", "tab\there/", "'\"<>/", "~tilde/", "back\\slash/",
@@ -145,6 +148,35 @@ def test_radosgw(bench):
         wipe_page_cache(after[replaced])
         same(read(after[replaced]), c.plain("src", keys[other]), "new bytes")
         m.stop()
+
+
+def test_ranges(bench):
+    """Ranges of keys listed side by side begin where Ceph thinks they do."""
+    state, rnd = f"{bench.work}/state", random.Random(3)
+    args = ["sync", *bench.common(state), "--index", "envelope"]
+    with radosgw(bench) as port:
+        ceph = S3(port)
+        ceph.request("PUT", "many")
+        keys = {f"in/{rnd.choice(DIRECTORIES[:6])}{rnd.getrandbits(80):020x}"
+                for _ in range(RANGES)}
+        with ThreadPoolExecutor(8) as pool:
+            for _ in pool.map(lambda k: ceph.request("PUT", "many", k, b"x"),
+                              sorted(keys)):
+                pass
+        args += ["--endpoint-url", f"http://127.0.0.1:{port}", "--path-style",
+                 "--kms-endpoint-url", bench.cloud.url, "s3://many/in"]
+        for gone in (set(), set(rnd.sample(sorted(keys), 50))):
+            ceph = S3(port)  # Ceph closes connections that are idle
+            for k in gone:
+                ceph.request("DELETE", "many", k)
+            keys -= gone
+            bench.sesfs(*args)
+            with contextlib.closing(sqlite3.connect(
+                    f"file:{state}/index.db?mode=ro", uri=True)) as db:
+                found = [bytes(k).decode() for (k,) in db.execute(
+                    "SELECT key FROM object WHERE state <> 3")]
+            equal(len(found), len(set(found)), "keys that are there twice")
+            equal(set(found) ^ keys, set(), "keys")
 
 
 if __name__ == "__main__":
