@@ -132,7 +132,7 @@ static char *
 make_key(enum kind kind, size_t i)
 {
 	static const char *const word[] = { "\xe6\x97\xa5\xe6\x9c\xac",
-		"\xc3\xbc" "ber", "\xf0\x9f\x98\x80", "a+b", "%2F", "\x01\x02",
+		"\xc3\xbc-ber", "\xf0\x9f\x98\x80", "a+b", "%2F", "\x01\x02",
 		"\xef\xbf\xbd", "~", " ", "\xed\x9f\xbf", "\xee\x80\x80" };
 	static char lead[981];
 	char id[33], *key;
