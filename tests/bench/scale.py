@@ -10,13 +10,15 @@ folders of that many each. Prints a table and, with --json FILE, the figures:
 
 *_us are microseconds per message or per operation (the best listing of three,
 the median operation), *_tmpfs_us the same on tmpfs, *_again_us what the kernel
-has in its caches already. Needs root, for a tmpfs and to drop caches.
+has in its caches already, *_cpu_us the CPU that client and daemon took, which
+is what remains to be compared on a busy machine. Needs root, for a tmpfs and to drop caches.
 """
 import argparse
 import contextlib
 import json
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -113,15 +115,27 @@ def copy_names(dirs, root):
     return out
 
 
-def listing(n, argv):
-    """Seconds of a command that names all of them."""
+def cpu_s(pid):
+    """Seconds of CPU that our children and a daemon's threads have had."""
+    r = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ns = 0
+    for task in os.listdir(f"/proc/{pid}/task") if pid else ():
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+                ns += int(f.read().split()[0])
+    return r.ru_utime + r.ru_stime + ns / 1e9
+
+
+def listing(n, argv, pid):
+    """Seconds, and seconds of CPU, of a command that names all of them."""
+    before = cpu_s(pid)
     t, out = timed(run, *argv)
     lines = out.count(b"\n")
     assert lines >= n, f"{argv}: {lines} lines of {n}"
-    return t
+    return t, cpu_s(pid) - before
 
 
-def listings(dirs, n, suffix, row):
+def listings(dirs, n, suffix, row, pid=0):
     """The best of a few, as anything else the machine does only adds."""
     new = [os.path.join(d, "new") for d in dirs]
     for what, argv in (("ls", ["ls", "-f", *new]),
@@ -130,10 +144,11 @@ def listings(dirs, n, suffix, row):
         first, again = [], []
         for _ in range(REPEAT):
             drop_names()
-            first.append(listing(n, argv))
-            again.append(listing(n, argv))
-        row[what + suffix] = min(first) / n * 1e6
-        row[what + "_again" + suffix] = min(again) / n * 1e6
+            first.append(listing(n, argv, pid))
+            again.append(listing(n, argv, pid))
+        for name, times in ((what, first), (what + "_again", again)):
+            row[name + suffix], row[name + "_cpu" + suffix] = (
+                min(t) / n * 1e6 for t in zip(*times))
 
 
 def median_us(call, items):
@@ -191,7 +206,7 @@ def measure(bench, folders, each, keep):
         row["pass_us"] = t / n * 1e6
         row["rss_idle_mib"] = memory(m.pid)[0]
         dirs = [m.path] + [f"{m.path}/.f{i}" for i in range(1, folders)]
-        listings(dirs, n, "_us", row)
+        listings(dirs, n, "_us", row, m.pid)
         names = [names_of(d + "/new") for d in dirs]
         singles(dirs, names, "_us", row)
         t, _ = timed(m.status)
