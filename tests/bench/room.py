@@ -34,11 +34,12 @@ class Room(Bench):
 
     def __init__(self):
         super().__init__()
-        self.parties = []
+        self.parties, self.s3_ms = [], 0
         self.outer, self.disk = self.work, own_disk(self.work)
         self.work = self.disk or self.work
 
     def delays(self, s3_ms, kms_ms):
+        self.s3_ms = s3_ms
         self.cloud.set(s3_latency_ms=s3_ms, kms_latency_ms=kms_ms)
 
     def close(self, failed):
@@ -90,7 +91,7 @@ class Ceiling:
     nothing else, by delay and number of connections."""
 
     NEAR = 0.7  # of that, and the cloud may be what is measured
-    OWN = 0.9   # of what delays allow; below, the cloud itself is slow
+    OWN = 0.9  # of what delays allow; below, the cloud itself is slow
 
     def __init__(self, run, room, bucket):
         self.room, self.bucket, self.known = room, bucket, {}
@@ -105,6 +106,7 @@ class Ceiling:
             [CLOUD_BENCH, "-p", str(self.room.cloud.port), "-b", self.bucket,
              "-c", str(parallel), "-n", str(n)],
             check=True, capture_output=True, text=True).stdout
+        self.room.cloud.set(s3_latency_ms=self.room.s3_ms)
         done, seconds = re.match(r"(\d+) GETs in ([\d.]+) s", out).groups()
         key = delay_ms, parallel
         self.known[key] = max(self.known.get(key, 0),
@@ -121,14 +123,20 @@ class Ceiling:
                 for (d, p), r in self.known.items()]
 
     def bound(self, delay_ms, parallel, runs):
-        """Why the pace of these runs is the cloud's and not ours: they made
-        nearly as many requests a second as the cloud can answer, and that is
-        less than its delays allow. None when it is ours."""
-        rate = self.rate(delay_ms, parallel)
-        if delay_ms and rate >= self.OWN * parallel / (delay_ms / 1000):
-            return None
-        per_s = max(sum(r["requests"].values()) / r["seconds"] for r in runs)
-        if per_s <= self.NEAR * rate:
-            return None
-        return (f"cloud-bound: {per_s:,.0f} requests/s of the {rate:,.0f} "
-                "that the cloud can do here")
+        """Why the pace of these runs is the cloud's and not ours, or None.
+        Either they made nearly as many requests of all kinds a second as the
+        cloud can answer without delays; or nearly as many of S3 as somebody
+        gets who does nothing else, and that is less than the delays allow."""
+        def most(prefix):
+            return max(sum(n for k, n in r["requests"].items()
+                           if k.startswith(prefix)) / r["seconds"]
+                       for r in runs)
+        checks = [(most(""), self.rate(0, parallel))]
+        delayed = self.rate(delay_ms, parallel)
+        if delay_ms and delayed < self.OWN * parallel / (delay_ms / 1000):
+            checks.append((most("s3."), delayed))
+        for per_s, rate in checks:
+            if per_s > self.NEAR * rate:
+                return (f"cloud-bound: {per_s:,.0f} requests/s of the "
+                        f"{rate:,.0f} that the cloud can do here")
+        return None

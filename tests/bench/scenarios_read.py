@@ -68,6 +68,8 @@ def first_pass(run, s, room):
         s.ratio("sesfs" + suffix, Rclone.name + suffix, 8)
         s.ratio("sesfs" + suffix, copy.name + suffix)
         s.typical("sesfs" + suffix, Gocryptfs.name + suffix)
+        s.ratio(Gocryptfs.name + suffix, "sesfs" + suffix, field="cpu_s",
+                what=f"processor time: {Gocryptfs.name} / sesfs{suffix}")
     s.result("S3 requests of sesfs for messages",
              [sum(v for k, v in r["requests"].items()
                   if k in ("s3.get", "s3.head"))
