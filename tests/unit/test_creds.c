@@ -101,6 +101,18 @@ await_key(struct creds *c, const char *key_id)
 	CHECK_STR(v.key_id, key_id);
 }
 
+/* Wait until the renewer has settled a failure: only then is it known when the
+ * next attempt is due, and the clock may go on. */
+static void
+await_failure(struct creds *c)
+{
+	char why[CREDS_WHY_MAX];
+
+	for (int i = 0; i < 10000 && creds_failure(c, why) == 0; i++)
+		usleep(1000);
+	CHECK(creds_failure(c, why) < 0);
+}
+
 static void
 test_order(void)
 {
@@ -169,6 +181,7 @@ test_failed_renewal(void)
 	a.err = -EIO;
 	expect(c, "key1");
 	await_fetches(c, &a, 2);
+	await_failure(c);
 	/* It is not tried again at once, and the old ones serve on ... */
 	expect(c, "key1");
 	now_s += 200;
@@ -319,6 +332,7 @@ test_growing(void)
 		usleep(1000);
 	}
 	CHECK_EQ(a.fetches, fetches + 2);
+	expect(c, NULL); /* waits for one that is in flight */
 	now_s += 1;
 	expect(c, NULL);
 	CHECK(a.fetches >= fetches + 3);
