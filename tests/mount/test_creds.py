@@ -2,19 +2,22 @@
 yet, cannot be had any more, or need a person.
 
 SESFS_SOAK_SECONDS makes the soak as long as one likes."""
+import contextlib
+import ctypes
 import errno
 import hashlib
 import json
 import os
 import pty
 import random
+import socket
 import subprocess
 import threading
 import time
 
 import harness
-from harness import (DEADLINE, SESFS, equal, is_served, raises, read, until,
-                     wipe_page_cache)
+from harness import (DEADLINE, SESFS, Skip, equal, is_served, need, raises,
+                     read, until, wipe_page_cache)
 
 SOAK_S = float(os.environ.get("SESFS_SOAK_SECONDS", "12"))
 ROLE = "role_arn = arn:aws:iam::123456789012:role/"
@@ -287,6 +290,86 @@ def test_code_by_a_program(b):
     until("new ones", lambda: "good again" in m.log())
     with open(f"/proc/{m.process.pid}/cmdline", "rb") as f:
         assert b"654321" not in f.read()
+
+
+CLONE_NEWNET = 0x40000000
+USUAL = ("169.254.170.2", "169.254.170.23", "169.254.169.254",
+         "fd00:ec2::23", "fd00:ec2::254")
+
+
+@contextlib.contextmanager
+def own_network():
+    """A network namespace with nothing but the addresses where AWS answers."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    was = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    if libc.unshare(CLONE_NEWNET) < 0:
+        os.close(was)
+        raise Skip("no network namespace can be made")
+    try:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        for a in USUAL:
+            subprocess.run(["ip", "addr", "add", a, "dev", "lo"], check=True)
+        yield
+    finally:
+        libc.setns(was, CLONE_NEWNET)
+        os.close(was)
+
+
+def forward(a, port):
+    """Port 80 of an address is the cloud's; one connection at a time. Ends
+    with the process."""
+    family = socket.AF_INET6 if ":" in a else socket.AF_INET
+    server = socket.create_server((a, 80), family=family)
+
+    def copy(x, y):
+        while data := x.recv(65536):
+            y.sendall(data)
+        y.shutdown(socket.SHUT_WR)
+
+    def run():
+        while True:
+            x = server.accept()[0]
+            y = socket.create_connection(("127.0.0.1", port))
+            back = threading.Thread(target=copy, args=(y, x), daemon=True)
+            back.start()
+            with contextlib.suppress(OSError):
+                copy(x, y)
+            back.join()
+            x.close()
+            y.close()
+    threading.Thread(target=run, daemon=True).start()
+
+
+def test_usual_addresses(b):
+    """Without a URL in the environment, as on an instance and in a container.
+    """
+    need("ip")
+    relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+    full = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+    with own_network():
+        prepare(b, 1)
+        for a in USUAL:
+            forward(a, b.cloud.port)
+        del b.env["AWS_EC2_METADATA_DISABLED"]
+        for more, want in (
+                ({}, "instance/"),
+                ({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"},
+                 "instance/"),
+                ({relative: "/_container/open"}, "container/"),
+                ({full: "http://169.254.170.23/_container/open"},
+                 "container/"),
+                ({full: "http://[fd00:ec2::23]/_container/open"},
+                 "container/"),
+                # None of these is asked by way of a proxy.
+                ({relative: "/_container/open",
+                  "http_proxy": "http://127.0.0.1:9"}, "container/")):
+            p = subprocess.run(
+                [SESFS, "check", "--json", *b.common(b.work + "/state"),
+                 "s3://mail/in/"], env={**b.env, **more},
+                capture_output=True, timeout=DEADLINE)
+            said = {n["check"]: n["detail"] for n in json.loads(p.stdout)}
+            assert f"assumed-role/{want}" in said["identity"], (more, said, p)
+            equal(said["bucket"], "mail in us-east-1", more)
 
 
 def test_secrets_stay_out_of_the_log(b):
