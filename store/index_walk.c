@@ -179,6 +179,60 @@ index_each_entry(struct index *ix, int64_t dir, index_entry_fn *fn, void *arg)
 	return r;
 }
 
+/* ---- what is pending ---- */
+
+int
+index_pending(struct index *ix, int64_t now_unix, struct index_cursor *cur,
+    int64_t *ret_ids, size_t n)
+{
+	READER(rd);
+	STMT(st);
+	int r, count = 0;
+
+	if (n > INT32_MAX)
+		n = INT32_MAX;
+	if ((r = reader_begin(ix, &rd)) < 0)
+		return r;
+	for (r = QUERY(rd.c, Q_PENDING, &st, V_INT(cur->tries),
+		 V_INT(cur->last_modified), V_INT(cur->id), V_INT(now_unix),
+		 V_INT(n));
+	     r == 1; r = conn_next(rd.c, Q_PENDING, st)) {
+		cur->tries = sqlite3_column_int64(st, 0);
+		cur->last_modified = sqlite3_column_int64(st, 1);
+		cur->id = ret_ids[count++] = sqlite3_column_int64(st, 2);
+	}
+	return r < 0 ? r : count;
+}
+
+int
+index_pending_objects(struct index *ix, int64_t now_unix,
+    struct index_cursor *cur, struct object *ret, size_t n)
+{
+	READER(rd);
+	STMT(st);
+	int r, count = 0;
+
+	if (n > INT32_MAX)
+		n = INT32_MAX;
+	if ((r = reader_begin(ix, &rd)) < 0)
+		return r;
+	for (r = QUERY(rd.c, Q_PENDING_OBJECTS, &st, V_INT(cur->tries),
+		 V_INT(cur->last_modified), V_INT(cur->id), V_INT(now_unix),
+		 V_INT(n));
+	     r == 1; r = conn_next(rd.c, Q_PENDING_OBJECTS, st)) {
+		struct object *o = &ret[count];
+
+		if ((r = object_read(st, 0, o)) < 0)
+			break;
+		count++;
+		*cur = (struct index_cursor){ (int64_t)o->tries,
+			o->last_modified_unix, o->id };
+	}
+	while (r < 0 && count > 0)
+		object_clear(&ret[--count]);
+	return r < 0 ? r : count;
+}
+
 /* ---- counting ---- */
 
 static int
