@@ -98,6 +98,9 @@ struct object {
 	size_t key_sealed_len;
 	uint8_t *headers_sealed; /* sealed header fields, NULL none */
 	size_t headers_sealed_len;
+	uint8_t *envelope; /* metapack of the metadata, while no sealed key
+			    * makes it needless; NULL none */
+	size_t envelope_len;
 };
 void object_clear(struct object *o); /* frees members */
 
@@ -166,8 +169,8 @@ int index_object_refused(struct index *ix, int64_t id, enum refusal why)
     MUST_CHECK;
 int index_object_retry(struct index *ix, int64_t id, int64_t retry_at_unix)
     MUST_CHECK; /* tries + 1 */
-/* Make it READY: stores plain_size, crlf_size, suite, format, kms_key_id and
- * the sealed columns of `o`; makes its node (a new inode) with the name in
+/* Make it READY: stores plain_size, crlf_size, suite, format, kms_key_id,
+ * the sealed columns and the envelope of `o`; makes its node (a new inode) with the name in
  * directory `dir`; moves directory times to now_ns; drops the object it
  * replaces, as index_object_drop does (its inode in *ret_replaced_ino, 0
  * none). -EEXIST when the directory has that name, -ENOENT also when the
@@ -187,7 +190,8 @@ int index_object_parents(struct index *ix, int64_t id, int64_t *ret_dirs,
 int index_object_drop(struct index *ix, int64_t id, int64_t now_ns,
     int64_t *ret_ino, int64_t *ret_dirs, size_t max, size_t *ret_n) MUST_CHECK;
 /* New sealed columns after a rekey or a rebuilt key; a NULL ptr leaves as
- * is. kms_key_id: which KMS key unwrapped it now; 0: the same as before. */
+ * is. kms_key_id: which KMS key unwrapped it now; 0: the same as before. A
+ * sealed key takes the place of the envelope. */
 int index_object_set_sealed(struct index *ix, int64_t id, struct slice key,
     int64_t kms_key_id, struct slice headers) MUST_CHECK;
 /* Forget every sealed column (the seal is lost). Outside a batch it goes in

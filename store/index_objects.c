@@ -87,6 +87,7 @@ object_clear(struct object *o)
 	free(o->key);
 	free(o->key_sealed);
 	free(o->headers_sealed);
+	free(o->envelope);
 	*o = (struct object){ 0 };
 }
 
@@ -137,7 +138,9 @@ object_read(sqlite3_stmt *st, int col, struct object *ret)
 	if ((r = copy_blob(st, col + 15, &ret->key_sealed,
 		 &ret->key_sealed_len)) < 0 ||
 	    (r = copy_blob(st, col + 16, &ret->headers_sealed,
-		 &ret->headers_sealed_len)) < 0)
+		 &ret->headers_sealed_len)) < 0 ||
+	    (r = copy_blob(st, col + 17, &ret->envelope,
+		 &ret->envelope_len)) < 0)
 		object_clear(ret);
 	return r;
 }
@@ -373,7 +376,8 @@ publish(struct conn *c, const struct object *o, int64_t dir, const char *name,
 	    V_INT(o->format), V_INT(o->kms_key_id),
 	    slice_val((struct slice){ o->key_sealed, o->key_sealed_len }),
 	    slice_val((struct slice){ o->headers_sealed,
-		o->headers_sealed_len }));
+		o->headers_sealed_len }),
+	    slice_val((struct slice){ o->envelope, o->envelope_len }));
 	return r < 0 ? r : 0;
 }
 

@@ -95,6 +95,8 @@ static const char *const migrations[] = {
 	"CREATE INDEX entry_parent ON entry(parent);"
 	"CREATE INDEX entry_name ON entry(parent, hash);"
 	"CREATE INDEX entry_ino ON entry(ino);",
+	/* 2: what KMS is to be asked for a message that was not read yet */
+	"ALTER TABLE object ADD COLUMN envelope BLOB;",
 };
 const int schema_version = (int)NELEMS(migrations);
 

@@ -7,7 +7,8 @@
 #define OBJECT                                                                 \
 	"o.id, o.key, o.etag, o.size, o.last_modified, o.state, o.why, "       \
 	"o.tries, o.retry_at, o.replaces, o.plain_size, o.crlf_size, "         \
-	"o.suite, o.format, o.kms_key, o.key_sealed, o.headers_sealed"
+	"o.suite, o.format, o.kms_key, o.key_sealed, o.headers_sealed, "        \
+	"o.envelope"
 
 /* The next time of a directory or node: now, or 1 ns after the latest one when
  * the clock has not moved since. A time more than a second ahead means that
@@ -155,7 +156,7 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "UPDATE object SET state = 1, tries = 0, retry_at = 0, "
 	    "replaces = 0, ino = ?2, plain_size = ?3, crlf_size = ?4, "
 	    "suite = ?5, format = ?6, kms_key = ?7, key_sealed = ?8, "
-	    "headers_sealed = ?9 WHERE id = ?1" },
+	    "headers_sealed = ?9, envelope = ?10 WHERE id = ?1" },
 	[Q_OBJECT_GONE] = { "mark an object gone",
 	    "UPDATE object SET state = 3 WHERE id = ?1" },
 	[Q_OBJECT_UNREPLACE] = { "free an object's successor",
@@ -168,6 +169,7 @@ const struct query_text index_queries[Q_COUNT] = {
 	[Q_OBJECT_SEAL] = { "store sealed columns",
 	    "UPDATE object SET key_sealed = ifnull(?2, key_sealed), "
 	    "headers_sealed = ifnull(?3, headers_sealed), "
+	    "envelope = iif(?2 IS NULL, envelope, NULL), "
 	    "kms_key = iif(?4 > 0, ?4, kms_key) WHERE id = ?1" },
 	[Q_OBJECT_MAX] = { "find the last object",
 	    "SELECT ifnull(max(id), 0) FROM object" },

@@ -492,14 +492,16 @@ test_publish(void)
 {
 	char *dir = tmpdir_make(), name[INDEX_NAME_MAX + 1];
 	struct index *ix = ix_open(dir);
-	uint8_t key[90], headers[300];
+	uint8_t key[90], headers[300], envelope[700];
 	int64_t id = add_object(ix, "p/a"), ino, ino2, replaced, where;
 	struct object o, back;
 	struct node n, was, now;
 
 	memset(key, 1, sizeof(key));
 	memset(headers, 2, sizeof(headers));
+	memset(envelope, 3, sizeof(envelope));
 	CHECK_EQ(index_object(ix, id, &o), 0);
+	CHECK(o.envelope == NULL);
 	o.plain_size = 84;
 	o.crlf_size = 90;
 	o.suite = SUITE_GCM;
@@ -509,6 +511,8 @@ test_publish(void)
 	o.key_sealed_len = sizeof(key);
 	o.headers_sealed = headers;
 	o.headers_sealed_len = sizeof(headers);
+	o.envelope = envelope;
+	o.envelope_len = sizeof(envelope);
 	CHECK_EQ(index_node(ix, dir_new(ix), &was), 0);
 	CHECK_EQ(index_object_publish(ix, &o, 9999, "n", NOW, &ino, &replaced),
 	    -ENOENT);
@@ -545,6 +549,8 @@ test_publish(void)
 	CHECK_EQ(back.key_sealed_len, sizeof(key));
 	CHECK(memcmp(back.key_sealed, key, sizeof(key)) == 0);
 	CHECK_EQ(back.headers_sealed_len, sizeof(headers));
+	CHECK_EQ(back.envelope_len, sizeof(envelope));
+	CHECK(memcmp(back.envelope, envelope, sizeof(envelope)) == 0);
 	object_clear(&back);
 	CHECK_EQ(index_object_entry(ix, id, &ino2, &where, name), 0);
 	CHECK_EQ(ino2, ino);
@@ -556,6 +562,17 @@ test_publish(void)
 	CHECK_EQ(index_object(ix, id, &back), 0);
 	CHECK_EQ(back.key_sealed_len, sizeof(key));
 	CHECK_EQ(back.headers_sealed_len, 5);
+	CHECK_EQ(back.envelope_len, sizeof(envelope));
+	CHECK_EQ(back.kms_key_id, o.kms_key_id);
+	object_clear(&back);
+	/* A sealed key makes the envelope needless. */
+	CHECK_EQ(index_object_set_sealed(ix, id, (struct slice){ key, 7 },
+		     o.kms_key_id + 1, (struct slice){ NULL, 0 }), 0);
+	CHECK_EQ(index_object(ix, id, &back), 0);
+	CHECK_EQ(back.key_sealed_len, 7);
+	CHECK_EQ(back.headers_sealed_len, 5);
+	CHECK(back.envelope == NULL && back.envelope_len == 0);
+	CHECK_EQ(back.kms_key_id, o.kms_key_id + 1);
 	object_clear(&back);
 	CHECK_EQ(index_drop_sealed(ix), 0);
 	CHECK_EQ(index_object(ix, id, &back), 0);
@@ -571,7 +588,7 @@ test_publish(void)
 	CHECK_EQ(back.kms_key_id, 77);
 	CHECK_EQ(back.key_sealed_len, 6);
 	object_clear(&back);
-	o.key_sealed = o.headers_sealed = NULL;
+	o.key_sealed = o.headers_sealed = o.envelope = NULL;
 	object_clear(&o);
 	index_close(ix);
 	tmpdir_free(dir);

@@ -134,6 +134,46 @@ test_foreign_files(void)
 	tmpdir_free(dir);
 }
 
+/* A file of the first version: nothing in it is lost, and it is no file for
+ * those who only read. */
+static void
+test_first_version(void)
+{
+	const struct object_listed l = { "p/k", "e", 100, 1700000000 };
+	uint8_t key[4] = { 1, 2, 3, 4 };
+	char *dir = tmpdir_make();
+	struct index *ix = ix_open(dir), *ro;
+	int64_t ino, replaced;
+	struct object o;
+
+	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL,
+	    NULL), 0);
+	CHECK_EQ(index_object_by_key(ix, "p/k", &o), 0);
+	o.key_sealed = key;
+	o.key_sealed_len = sizeof(key);
+	CHECK_EQ(index_object_publish(ix, &o, INDEX_ROOT_INO, "n", NOW, &ino,
+	    &replaced), 0);
+	o.key_sealed = NULL;
+	object_clear(&o);
+	index_close(ix);
+	sql(dir, "ALTER TABLE object DROP COLUMN envelope;"
+	    "PRAGMA user_version = 1");
+	CHECK_EQ(index_open(dir, NULL, true, NOW, &ro), -EUCLEAN);
+	for (int i = 0; i < 2; i++) {
+		ix = ix_open(dir);
+		CHECK_EQ(index_object_by_key(ix, "p/k", &o), 0);
+		CHECK_EQ(o.state, OBJECT_READY);
+		CHECK_EQ(o.size, 100);
+		CHECK_EQ(o.key_sealed_len, sizeof(key));
+		CHECK(o.envelope == NULL);
+		object_clear(&o);
+		CHECK_EQ(ino_of(ix, INDEX_ROOT_INO, "n"), ino);
+		index_close(ix);
+	}
+	check_integrity(dir);
+	tmpdir_free(dir);
+}
+
 /* Damage inside is an error, not a wrong answer or a crash. */
 static void
 test_damaged_page(void)
@@ -673,6 +713,7 @@ main(void)
 	(void)!log_open("/dev/null");
 	test_open();
 	test_foreign_files();
+	test_first_version();
 	test_damaged_page();
 	test_batch();
 	test_inner_undo();
