@@ -298,6 +298,7 @@ open_source(struct graph *g, unsigned parts)
 		    .source_account = c->account },
 		.max_message_size = c->max_message_size,
 		.plain_limit = PLAIN_LIMIT,
+		.jobs = (unsigned)c->jobs,
 		.key_ttl_s = (int64_t)c->key_ttl_s,
 		.now_s = graph_now_s,
 	};

@@ -173,6 +173,8 @@ json_keys(const struct graph *g)
 	set_u64(obj, "from_ring", s.keys_from_ring);
 	set_u64(obj, "from_seal", s.keys_from_seal);
 	set_u64(obj, "from_kms", s.keys_from_kms);
+	set_u64(obj, "early", s.keys_early);
+	set_u64(obj, "unused", s.keys_unused);
 	return obj;
 }
 

@@ -37,6 +37,34 @@ fetch_envelope(const struct fetch_opts *f, const struct object *o,
 	    body_len, &f->policy, ret, ret_why);
 }
 
+size_t
+fetch_pack(const struct blob *b, uint8_t *ret)
+{
+	return metapack_pack(b->meta, b->meta_len, ret);
+}
+
+struct envelope *
+fetch_kept(const struct fetch_opts *f, const struct object *o)
+{
+	struct pair meta[METAPACK_PAIRS_MAX];
+	struct blob b = { .meta = meta };
+	struct envelope *e = NULL;
+	enum refusal why = REFUSAL_NONE;
+	int r = metapack_unpack(o->envelope, o->envelope_len, meta);
+
+	if (r >= 0) {
+		b.meta_len = (size_t)r;
+		r = fetch_envelope(f, o, &b, o->size, &e, &why);
+	}
+	if (r < 0)
+		log_warn(r, "fetch: envelope of %s as the index keeps it: %s",
+		    o->key, why != REFUSAL_NONE ? refusal_name(why) :
+						  strerror(-r));
+	else if (e->suite == SUITE_PLAIN)
+		envelope_free(TAKE(e));
+	return e;
+}
+
 /* Open a body that was sealed before it was cached, in place of the box. */
 static int
 open_sealed_plain(const struct fetch_opts *f, const struct object *o,

@@ -9,6 +9,7 @@
 #include "crypto/envelope.h"
 #include "store/blobcache.h"
 #include "store/index.h"
+#include "store/metapack.h"
 #include "store/s3.h"
 #include "store/seal.h"
 
@@ -41,5 +42,16 @@ void fetch_keep(const struct fetch_opts *f, const struct object *o,
 int fetch_envelope(const struct fetch_opts *f, const struct object *o,
     const struct blob *b, uint64_t body_len, struct envelope **ret,
     enum refusal *ret_why) MUST_CHECK;
+
+/* What the index keeps of it (o->envelope), for when the body is not there yet:
+ * the metadata, or nothing (0 bytes) when there is too much of it. ret:
+ * METAPACK_MAX bytes. */
+size_t fetch_pack(const struct blob *b, uint8_t *ret) MUST_CHECK;
+
+/* The checked envelope that a body of `o` had when it was looked at, as the
+ * index keeps it; NULL when it does not, or it does not pass (logged), or it
+ * needs no KMS. Free: envelope_free. */
+struct envelope *fetch_kept(const struct fetch_opts *f,
+    const struct object *o) MUST_CHECK;
 
 #endif

@@ -53,7 +53,12 @@ get_key(struct opener *p, struct opening *op, const struct blob *b,
 
 	if (is_first && (r = read_envelope(p, op, b)) < 0)
 		return r;
-	if ((r = unwrap_held(p->unwrap, op->o, ret)) != -ENOENT)
+	if (op->has_held) {
+		*ret = op->held;
+		op->has_held = false;
+		return 0;
+	}
+	if ((r = unwrap_held(p->unwrap, op->o, true, ret)) != -ENOENT)
 		return r;
 	if (!is_first && (r = read_envelope(p, op, b)) < 0)
 		return r;
@@ -67,7 +72,8 @@ get_key(struct opener *p, struct opening *op, const struct blob *b,
 		return -EINPROGRESS;
 	op->asked_kms = true;
 	box = op->o->key_sealed;
-	r = unwrap_fetch(p->unwrap, op->envelope, op->o, ret, &op->why);
+	r = unwrap_fetch(p->unwrap, op->envelope, op->o, &op->early, ret,
+	    &op->why);
 	if (op->o->key_sealed != box)
 		op->has_new_box = true;
 	return r;
@@ -142,6 +148,25 @@ is_same_body(const struct blob *a, const struct blob *b)
 	return a->len == b->len && memcmp(a->body, b->body, a->len) == 0;
 }
 
+/* The body has to be fetched, and KMS to be asked as well when no key is held:
+ * both at once, where the index says what to ask. What it says is checked as a
+ * body's own envelope is, so that nothing is asked that policy forbids. */
+static void
+ask_ahead(struct opener *p, struct opening *op)
+{
+	struct envelope *e = NULL;
+	int r;
+
+	if (op->o->state != OBJECT_READY)
+		return;
+	r = unwrap_held(p->unwrap, op->o, false, &op->held);
+	if ((op->has_held = r == 0) || r != -ENOENT)
+		return;
+	if (op->o->envelope != NULL && op->o->key_sealed == NULL)
+		e = fetch_kept(&p->fetch, op->o);
+	unwrap_begin(p->unwrap, op->o, e, &op->early);
+}
+
 /* From S3, again while each try brings other bytes. What opens is cached and
  * left in *b. */
 static int
@@ -150,6 +175,7 @@ open_remote(struct opener *p, struct opening *op, struct blob *b)
 	struct blob before = { 0 };
 	int r = 0;
 
+	ask_ahead(p, op);
 	for (int i = 0; i < FETCHES_MAX; i++) {
 		bool same;
 
@@ -170,6 +196,8 @@ open_remote(struct opener *p, struct opening *op, struct blob *b)
 			break;
 	}
 	blob_clear(&before);
+	unwrap_end(p->unwrap, op->o, &op->early);
+	sodium_memzero(&op->held, sizeof(op->held));
 	return r;
 }
 
@@ -189,23 +217,13 @@ open_cached(struct opener *p, struct opening *op, struct blob *b)
 	return -ENOENT;
 }
 
-/* Can what is sealed be opened without asking KMS for the root key? */
-static bool
-has_seal_at_hand(const struct opener *p)
-{
-	char arn[KMS_ARN_MAX];
-	enum seal_state st = seal_get_state(p->fetch.seal, arn);
-
-	return st == SEAL_OPEN || st == SEAL_OFF;
-}
-
 int
 opening_run(struct opener *p, struct opening *op)
 {
 	struct blob b = { 0 };
 	int r;
 
-	if (op->is_local && !has_seal_at_hand(p))
+	if (op->is_local && !unwrap_has_seal(p->unwrap))
 		return -EINPROGRESS;
 	r = open_cached(p, op, &b);
 	if (op->is_local && r < 0)

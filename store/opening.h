@@ -27,6 +27,9 @@ struct opening {
 	bool asked_kms;	     /* the key is as fresh as can be */
 	bool has_new_box;    /* o->key_sealed is not what the index has */
 	enum refusal why;    /* with -EBADMSG and -ENOKEY */
+	bool has_held;	     /* held is the key, by ring or seal */
+	struct content_key held;
+	struct unwrap_early early;
 	struct envelope *envelope; /* of the body being opened; NULL when a
 				    * held key made it needless */
 	struct message *message; /* decrypted, not yet published */

@@ -207,6 +207,15 @@ seal_open(struct seal *s, enum seal_column col, int64_t row,
 }
 
 void
+seal_prepare(struct seal *s)
+{
+	CLEANUP(box_wipe) struct box b = { 0 };
+
+	if (box_prepare(s, true, SEAL_CONTENT_KEY, 0, &b) < 0)
+		return; /* logged, and remembered for a while */
+}
+
+void
 seal_forget(struct seal *s)
 {
 	LOCK_SCOPE(&s->lock);

@@ -93,6 +93,10 @@ int seal_box(struct seal *s, enum seal_column col, int64_t row, const void *in,
 int seal_open(struct seal *s, enum seal_column col, int64_t row,
     const uint8_t *box, size_t len, void *out) MUST_CHECK;
 
+/* Have the root key that seals at hand, as seal_box would. Who needs it then
+ * will be told what went wrong. */
+void seal_prepare(struct seal *s);
+
 /* Wipe the root key; it is asked for again when needed, also when the last
  * answer was no. A KMS answer under way is not kept. */
 void seal_forget(struct seal *s);

@@ -44,6 +44,7 @@ source_new(const struct source_opts *o, struct source **ret)
 		.keyring = o->keyring,
 		.seal = o->seal,
 		.keys = o->keys,
+		.jobs = o->jobs,
 		.key_ttl_s = o->key_ttl_s,
 		.now_s = o->now_s,
 	};
@@ -394,6 +395,22 @@ examine_whole(struct source *s, struct object *o, struct rfc822 *h,
 	return r;
 }
 
+/* So that KMS can be asked as soon as the message is wanted. */
+static int
+keep_envelope(struct object *o, const struct blob *b)
+{
+	uint8_t packed[METAPACK_MAX];
+	size_t len = fetch_pack(b, packed);
+
+	if (len == 0)
+		return 0; /* asked when the body is there */
+	if ((o->envelope = malloc(len)) == NULL)
+		return -ENOMEM;
+	memcpy(o->envelope, packed, len);
+	o->envelope_len = len;
+	return 0;
+}
+
 /* No KMS: the envelope and, from the body's length, the message's. */
 static int
 examine_envelope(struct source *s, struct object *o, enum refusal *ret_why)
@@ -417,6 +434,8 @@ examine_envelope(struct source *s, struct object *o, enum refusal *ret_why)
 		/* Only the padding knows how long a CBC message is. */
 		if (e->suite == SUITE_CBC)
 			r = -EXDEV; /* look at the whole */
+		if (r == 0 && e->suite != SUITE_PLAIN)
+			r = keep_envelope(o, &b);
 	}
 	blob_clear(&b);
 	return r;
@@ -543,6 +562,8 @@ source_get_stats(struct source *s, struct source_stats *ret)
 	ret->keys_from_ring = u.from_ring;
 	ret->keys_from_seal = u.from_seal;
 	ret->keys_from_kms = u.from_kms;
+	ret->keys_early = u.early;
+	ret->keys_unused = u.unused;
 	ret->opens = atomic_load(&s->opens);
 	ret->decrypts = atomic_load(&s->opener.decrypts);
 	ret->auth_failures = atomic_load(&s->opener.auth_failures);

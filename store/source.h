@@ -35,6 +35,7 @@ struct source_opts {
 	uint64_t max_message_size;     /* bytes of a stored body; more is
 					* refused as TOO_LARGE */
 	uint64_t plain_limit;	       /* bytes of plaintext held */
+	unsigned jobs; /* requests to KMS at once while bodies come; > 0 */
 	int64_t key_ttl_s;
 	int64_t (*now_s)(void); /* monotonic seconds */
 };
@@ -103,6 +104,8 @@ void source_expire(struct source *s);
 struct source_stats {
 	uint64_t opens, decrypts, auth_failures, plain_bytes, plain_messages;
 	uint64_t keys_from_ring, keys_from_seal, keys_from_kms;
+	uint64_t keys_early; /* asked for while the body was on its way */
+	uint64_t keys_unused; /* of these, for nothing */
 };
 void source_get_stats(struct source *s, struct source_stats *ret);
 

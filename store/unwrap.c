@@ -10,7 +10,6 @@
 #include "store/lock.h"
 #include "store/log.h"
 
-#define CANDIDATES_MAX 16 /* KMS keys tried for one object */
 #define CONFIRMED_MAX 64  /* KMS keys whose last good answer is remembered */
 
 /* When KMS last unwrapped something under this key: what makes a sealed content
@@ -20,24 +19,41 @@ struct confirmed {
 	int64_t at_s;
 };
 
+/* The root key on its way. */
+struct root_job {
+	struct pool_job job; /* first */
+	struct unwrap *unwrap;
+};
+
 struct unwrap {
 	struct unwrap_opts o; /* constant */
+	struct asker asker;   /* constant */
+	atomic_bool is_root_asked;
 	pthread_mutex_t lock;
 	struct confirmed confirmed[CONFIRMED_MAX]; /* [lock] */
 	unsigned forgotten; /* [lock] times that all was forgotten */
-	atomic_uint_fast64_t from_ring, from_seal, from_kms;
+	atomic_uint_fast64_t from_ring, from_seal, from_kms, early, unused;
 };
 
 int
 unwrap_new(const struct unwrap_opts *o, struct unwrap **ret)
 {
 	struct unwrap *u = calloc(1, sizeof(*u));
+	int r;
 
-	*ret = u;
+	*ret = NULL;
 	if (u == NULL)
 		return -ENOMEM;
 	u->o = *o;
+	u->asker = (struct asker){ .kms = o->kms, .keys = o->keys };
+	/* Those who ask ahead have one for each that a reader has: both kinds
+	 * wait for nothing but KMS. */
+	if ((r = pool_new(2 * o->jobs, o->jobs, &u->asker.pool)) < 0) {
+		free(u);
+		return r;
+	}
 	pthread_mutex_init(&u->lock, NULL);
+	*ret = u;
 	return 0;
 }
 
@@ -46,6 +62,7 @@ unwrap_free(struct unwrap *u)
 {
 	if (u == NULL)
 		return;
+	pool_free(u->asker.pool);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }
@@ -138,8 +155,18 @@ keep(struct unwrap *u, unsigned since, const struct object *o,
 		keyring_put(u->o.keyring, o->id, key, u->o.now_s());
 }
 
+bool
+unwrap_has_seal(struct unwrap *u)
+{
+	char arn[KMS_ARN_MAX];
+	enum seal_state st = seal_get_state(u->o.seal, arn);
+
+	return st == SEAL_OPEN || st == SEAL_OFF;
+}
+
 int
-unwrap_held(struct unwrap *u, const struct object *o, struct content_key *ret)
+unwrap_held(struct unwrap *u, const struct object *o, bool may_wait,
+    struct content_key *ret)
 {
 	unsigned since = generation(u);
 	int r;
@@ -148,49 +175,13 @@ unwrap_held(struct unwrap *u, const struct object *o, struct content_key *ret)
 		atomic_fetch_add(&u->from_ring, 1);
 		return 0;
 	}
+	if (!may_wait && o->key_sealed != NULL && !unwrap_has_seal(u))
+		return -ENOENT;
 	if ((r = from_seal(u, o, ret)) < 0)
 		return r;
 	atomic_fetch_add(&u->from_seal, 1);
 	keep(u, since, o, ret);
 	return 0;
-}
-
-/* What says most of an object that no key opened. KMS in another region than
- * the blob's key answers InvalidCiphertext, so that may mean "not mine"; a key
- * that is denied may be the one. */
-static enum refusal
-weightier(enum refusal a, enum refusal b)
-{
-	static const enum refusal order[] = { KMS_ACCESS, KMS_REJECTED };
-
-	for (size_t i = 0; i < NELEMS(order); i++)
-		if (a == order[i] || b == order[i])
-			return order[i];
-	return KMS_WRONG_KEY;
-}
-
-/* Ask KMS, one allowed key after another: one that was disabled or taken from
- * us says nothing about the next. */
-static int
-decrypt(struct unwrap *u, const struct envelope *e, uint8_t *dek,
-    size_t *dek_len, char arn[KMS_ARN_MAX], enum refusal *ret_why)
-{
-	const char *try[CANDIDATES_MAX];
-	size_t n = keypolicy_candidates(u->o.keys,
-	    envelope_context_get(e, "kms_cmk_id"), try, CANDIDATES_MAX);
-	enum refusal why = KMS_WRONG_KEY;
-	int r = -ENOKEY;
-
-	for (size_t i = 0; i < n; i++) {
-		r = kms_decrypt(u->o.kms, try[i], NULL,
-		    (struct slice){ e->edk, e->edk_len }, e->context,
-		    e->context_len, dek, dek_len, arn, ret_why);
-		if (r != -ENOKEY)
-			return r;
-		why = weightier(why, *ret_why);
-	}
-	*ret_why = why;
-	return r;
 }
 
 static void
@@ -211,31 +202,96 @@ seal_key(struct unwrap *u, struct object *o, const struct content_key *key)
 	o->key_sealed_len = len;
 }
 
+/* ---- ahead of the body ---- */
+
+static void
+ask_root(struct pool_job *job)
+{
+	struct root_job *j = (struct root_job *)job;
+
+	seal_prepare(j->unwrap->o.seal);
+	atomic_store(&j->unwrap->is_root_asked, false);
+	free(j);
+}
+
+/* Who needs the root key waits for who asks for it: one is enough. */
+static void
+begin_root(struct unwrap *u)
+{
+	char arn[KMS_ARN_MAX];
+	struct root_job *j;
+
+	if (seal_get_state(u->o.seal, arn) != SEAL_LOCKED ||
+	    atomic_exchange(&u->is_root_asked, true))
+		return;
+	if ((j = malloc(sizeof(*j))) != NULL) {
+		*j = (struct root_job){ { ask_root, NULL }, u };
+		if (pool_submit(u->asker.pool, POOL_READER, &j->job) == 0)
+			return;
+	}
+	free(j);
+	atomic_store(&u->is_root_asked, false);
+}
+
+void
+unwrap_begin(struct unwrap *u, const struct object *o, struct envelope *e,
+    struct unwrap_early *ret)
+{
+	*ret = (struct unwrap_early){ NULL, generation(u) };
+	begin_root(u);
+	if (e != NULL && (ret->question = kmsask_begin(&u->asker, e)) != NULL)
+		atomic_fetch_add(&u->early, 1);
+}
+
+void
+unwrap_end(struct unwrap *u, const struct object *o, struct unwrap_early *early)
+{
+	if (!kmsask_drop(TAKE(early->question)))
+		return;
+	atomic_fetch_add(&u->unused, 1);
+	log_warn(0, "unwrap: key of %s: KMS was asked for nothing: the object "
+	    "is not what it was when it was listed, or cannot be had", o->key);
+}
+
+/* From KMS, or what it has been asked already, if that was this question.
+ * *since: when the question was put. */
+static int
+ask(struct unwrap *u, const struct envelope *e, const struct object *o,
+    struct unwrap_early *early, struct data_key *ret, unsigned *since,
+    enum refusal *ret_why)
+{
+	if (early->question != NULL && kmsask_is_for(early->question, e)) {
+		*since = early->since;
+		return kmsask_end(TAKE(early->question), ret, ret_why);
+	}
+	unwrap_end(u, o, early);
+	*since = generation(u);
+	return kmsask_now(&u->asker, e, ret, ret_why);
+}
+
 int
 unwrap_fetch(struct unwrap *u, const struct envelope *e, struct object *o,
-    struct content_key *ret, enum refusal *ret_why)
+    struct unwrap_early *early, struct content_key *ret, enum refusal *ret_why)
 {
-	unsigned since = generation(u);
-	uint8_t dek[KMS_PLAIN_MAX];
-	char arn[KMS_ARN_MAX];
-	size_t dek_len;
+	struct data_key dek;
+	unsigned since;
 	int r;
 
-	if ((r = decrypt(u, e, dek, &dek_len, arn, ret_why)) < 0)
+	if ((r = ask(u, e, o, early, &dek, &since, ret_why)) < 0)
 		return r;
-	if ((r = keypolicy_allows(u->o.keys, arn)) == 0) {
+	if ((r = keypolicy_allows(u->o.keys, dek.arn)) == 0) {
 		*ret_why = KMS_WRONG_KEY;
 		r = log_warn(-ENOKEY, "unwrap: key of %s: %s is not a key that "
-		    "--kms-key allows", o->key, arn);
+		    "--kms-key allows", o->key, dek.arn);
 	} else if (r > 0) {
-		r = content_key_derive(e, dek, dek_len, ret, ret_why);
+		r = content_key_derive(e, dek.key, dek.len, ret, ret_why);
 	}
-	sodium_memzero(dek, sizeof(dek));
+	sodium_memzero(dek.key, sizeof(dek.key));
 	if (r < 0)
 		return r;
 
 	atomic_fetch_add(&u->from_kms, 1);
-	if ((r = index_kms_key(u->o.index, arn, &o->kms_key_id)) < 0) {
+	if ((r = index_kms_key(u->o.index, dek.arn, &o->kms_key_id)) < 0) {
 		sodium_memzero(ret, sizeof(*ret));
 		return r;
 	}
@@ -267,4 +323,6 @@ unwrap_get_stats(struct unwrap *u, struct unwrap_stats *ret)
 	ret->from_ring = atomic_load(&u->from_ring);
 	ret->from_seal = atomic_load(&u->from_seal);
 	ret->from_kms = atomic_load(&u->from_kms);
+	ret->early = atomic_load(&u->early);
+	ret->unused = atomic_load(&u->unused);
 }
