@@ -48,6 +48,8 @@ def run_one(run, name):
     s = Scenario(name, what, not run.quick)
     start = time.monotonic()
     room, failed = Room(), True
+    s.conditions["disk"] = "a new ext4" if room.disk \
+        else "where temporary files are"
     try:
         call(run, s, room)
         failed = False
