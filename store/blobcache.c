@@ -177,7 +177,8 @@ blobcache_close(struct blobcache *c)
 
 /* ---- put ---- */
 
-/* A written record enters the table, one that failed gives its room up. */
+/* A written record enters the table, one that failed gives its room up. What
+ * was dropped with its segment before it was complete is no failure. */
 static int
 enter(struct blobcache *c, int64_t id, const struct bloblru_place *at,
     struct blobseg_use *u, int err)
@@ -188,6 +189,7 @@ enter(struct blobcache *c, int64_t id, const struct bloblru_place *at,
 
 	{
 		LOCK_SCOPE(&c->lock);
+		r = u->seg->is_dead ? 0 : r;
 		if (r == 0 && !u->seg->is_dead) {
 			c->puts++;
 			if (bloblru_remove(&c->lru, id, &old))
@@ -215,10 +217,9 @@ on_disk(const struct blobseg *seg, const struct bloblru_place *at)
 static bool
 can_fit(const struct blobcache *c, uint64_t len)
 {
-	uint64_t block = c->segs.block;
+	uint64_t table = c->segs.block; /* of one blob */
 
-	len = (len + block - 1) / block * block;
-	return len <= c->limit && blobtable_len(1, 1) <= c->limit - len;
+	return blobspace_cost_alone(&c->segs, len) + table <= c->limit;
 }
 
 int

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ROOM_MIN 256 /* items, a power of two; as many buckets as room */
 #define DROPPED_MAX 65536
@@ -41,6 +42,19 @@ rebuild(struct bloblru *l)
 	}
 }
 
+/* Mapped, not from the heap: a table that doubles would leave holes of its size
+ * there, and pages that are not used yet are not there at all. */
+static void *
+resize(void *p, uint32_t old, uint32_t room, size_t size)
+{
+	void *q = p == NULL ? mmap(NULL, room * size, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) :
+			      mremap(p, old * size, room * size,
+				  MREMAP_MAYMOVE);
+
+	return q != MAP_FAILED ? q : NULL;
+}
+
 static int
 grow(struct bloblru *l)
 {
@@ -50,13 +64,16 @@ grow(struct bloblru *l)
 
 	if (room < l->room)
 		return -ENOMEM;
-	if ((item = reallocarray(l->item, room, sizeof(*item))) == NULL)
+	item = resize(l->item, l->room, room, sizeof(*item));
+	if (item == NULL)
 		return -ENOMEM;
 	l->item = item;
-	if ((bucket = reallocarray(l->bucket, room, sizeof(*bucket))) == NULL)
+	l->room = room;
+	bucket = resize(l->bucket, l->buckets, room, sizeof(*bucket));
+	if (bucket == NULL)
 		return -ENOMEM;
 	l->bucket = bucket;
-	l->room = l->buckets = room;
+	l->buckets = room;
 	return 0;
 }
 
@@ -77,8 +94,10 @@ bloblru_init(struct bloblru *l)
 void
 bloblru_destroy(struct bloblru *l)
 {
-	free(l->item);
-	free(l->bucket);
+	if (l->item != NULL)
+		munmap(l->item, l->room * sizeof(*l->item));
+	if (l->bucket != NULL)
+		munmap(l->bucket, l->buckets * sizeof(*l->bucket));
 	free(l->dropped);
 	memset(l, 0, sizeof(*l));
 }
@@ -86,6 +105,13 @@ bloblru_destroy(struct bloblru *l)
 void
 bloblru_clear(struct bloblru *l)
 {
+	/* To make it smaller fails for no reason that matters: then it just
+	 * stays as it is. */
+	if (resize(l->item, l->room, ROOM_MIN, sizeof(*l->item)) == l->item)
+		l->room = ROOM_MIN;
+	if (resize(l->bucket, l->buckets, ROOM_MIN, sizeof(*l->bucket)) ==
+	    l->bucket)
+		l->buckets = ROOM_MIN;
 	memset(&l->item[0], 0, sizeof(l->item[0]));
 	l->items = 1;
 	l->free = 0;

@@ -254,7 +254,7 @@ scan_file(struct blobcache *c, struct blobseg_use *u, struct founds *f)
 }
 
 static int
-scan_segment(struct blobcache *c, const struct blobscan_seg *l)
+scan_segment(struct blobcache *c, const struct blobscan_seg *l, bool is_over)
 {
 	char name[BLOBSEG_NAME_LEN];
 	struct blobseg_use u;
@@ -265,8 +265,8 @@ scan_segment(struct blobcache *c, const struct blobscan_seg *l)
 	if (!blobscan_begin(c, l, &u))
 		return 0;
 	blobseg_name(l->seq, l->is_big, name);
-	is_bad = blobscan_is_full(c); /* all that is older has to go */
-	r = is_bad ? 0 : scan_file(c, &u, &f);
+	is_bad = is_over;
+	r = is_over ? 0 : scan_file(c, &u, &f);
 	free(f.at);
 	if (r < 0 && r != -ECANCELED) {
 		log_warn(r, "blobcache: blobs/%s: %s: removed", name,
@@ -278,15 +278,21 @@ scan_segment(struct blobcache *c, const struct blobscan_seg *l)
 	return r;
 }
 
+/* Once the limit is reached, all that is older has to go. */
 static int
 scan_all(struct blobscan *s)
 {
+	bool is_over = false;
 	int r = 0;
 
 	for (uint32_t i = 0; i < s->n && r == 0; i++) {
-		r = scan_segment(s->c, &s->at[i]);
+		r = scan_segment(s->c, &s->at[i], is_over);
+		is_over = is_over || blobscan_is_full(s->c);
 		blobroom_evict(s->c);
 	}
+	if (r == 0 && s->n > 0)
+		log_info(0, "blobcache: no table of the last run: found the "
+		    "records of %lu files", (unsigned long)s->n);
 	return r;
 }
 

@@ -185,37 +185,65 @@ keep_fd(struct blobsegs *s, struct blobseg_use *u, int *ret_old)
 	u->is_own = false;
 }
 
-int
-blobseg_open(struct blobsegs *s, struct blobseg_use *u)
+/* Somebody else may have opened it meanwhile: 1 then. -ESTALE when it is dead. */
+static int
+look_again(struct blobsegs *s, struct blobseg_use *u, bool *ret_made)
 {
-	int old, flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-	char name[BLOBSEG_NAME_LEN];
-	bool is_late;
-	struct stat st;
-
+	LOCK_SCOPE(s->lock);
+	u->fd = u->seg->fd;
+	*ret_made = u->seg->is_made;
 	if (u->fd >= 0)
-		return 0;
-	{
-		LOCK_SCOPE(s->lock);
-		flags |= u->seg->is_made ? 0 : O_CREAT;
-	}
+		return 1;
+	return u->seg->is_dead ? -ESTALE : 0;
+}
+
+static int
+open_file(struct blobsegs *s, struct blobseg_use *u, int flags)
+{
+	char name[BLOBSEG_NAME_LEN];
+	struct stat st;
+	bool is_made;
+	int r, e;
+
 	blobseg_name(u->seg->seq, u->seg->is_big, name);
-	if ((u->fd = openat(s->dirfd, name, flags, 0600)) < 0)
-		return log_warn(-errno, "blobcache: open blobs/%s: %s", name,
-		    strerror(errno));
+	if ((u->fd = openat(s->dirfd, name, flags, 0600)) < 0) {
+		r = -errno;
+		if ((e = look_again(s, u, &is_made)) != 0)
+			return e; /* unlinked just now, or opened */
+		return log_warn(r, "blobcache: open blobs/%s: %s", name,
+		    strerror(-r));
+	}
 	u->is_own = true;
 	if (fstat(u->fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return log_warn(-EBADMSG, "blobcache: open blobs/%s: no "
 		    "regular file", name);
+	return 0;
+}
+
+int
+blobseg_open(struct blobsegs *s, struct blobseg_use *u)
+{
+	int old, r, flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	char name[BLOBSEG_NAME_LEN];
+	bool is_made, is_late;
+
+	if (u->fd >= 0)
+		return 0;
+	if ((r = look_again(s, u, &is_made)) != 0)
+		return r < 0 ? r : 0;
+	flags |= is_made ? 0 : O_CREAT;
+	if ((r = open_file(s, u, flags)) != 0)
+		return r < 0 ? r : 0;
 	{
 		LOCK_SCOPE(s->lock);
 		keep_fd(s, u, &old);
-		is_late = u->seg->is_dead && (flags & O_CREAT);
+		is_late = u->seg->is_dead && !is_made;
 	}
 	if (old >= 0)
 		close(old);
+	blobseg_name(u->seg->seq, u->seg->is_big, name);
 	if (is_late) /* unlinked before it was made */
 		unlinkat(s->dirfd, name, 0);
 	return 0;

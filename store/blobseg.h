@@ -72,8 +72,10 @@ struct blobseg_use {
 	bool is_doomed; /* the last use of a dead segment */
 };
 
-/* Between these two the segment stays, dead or not. blobseg_finish() goes after
- * blobseg_end_locked(), without the lock. */
+/* From blobseg_begin_locked() to blobseg_end_locked() the segment stays, dead or
+ * not; blobseg_finish() goes after that, without the lock. blobseg_open(), which
+ * need not succeed, gives it a descriptor: -ESTALE when it is dead and has none,
+ * -EBADMSG when it is no regular file, -errno. */
 void blobseg_begin_locked(struct blobsegs *s, struct blobseg *seg,
     struct blobseg_use *ret);
 int blobseg_open(struct blobsegs *s, struct blobseg_use *u) MUST_CHECK;

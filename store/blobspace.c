@@ -3,21 +3,36 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define EXTENTS_IN_INODE 4
+#define EXTENTS_A_BLOCK 256
+
 static uint64_t
 blocks(const struct blobsegs *s, uint64_t len)
 {
 	return (len + s->block - 1) / s->block;
 }
 
-/* What a segment counts for. Where nothing can be punched out, all of it. */
+/* Bytes that a segment so long takes, of which so many blocks are in use. Where
+ * nothing can be punched out, all are. A file system keeps a few extents of a
+ * file in its inode; for more it takes blocks (ext4: 4, then 340 a block), and
+ * holes make them. */
+static uint64_t
+taken_by(const struct blobsegs *s, bool is_whole, uint64_t end, uint64_t live)
+{
+	uint64_t n = blocks(s, end), dead, extents;
+
+	live = is_whole || s->cannot_punch ? n : live;
+	dead = n - live;
+	extents = live < dead ? live : dead;
+	return (live + (n > EXTENTS_IN_INODE ? 1 : 0) +
+	    extents / EXTENTS_A_BLOCK) * s->block;
+}
+
 static uint64_t
 taken(const struct blobsegs *s, const struct blobseg *seg)
 {
-	if (!seg->is_known)
-		return 0;
-	if (seg->is_big || s->cannot_punch)
-		return blocks(s, seg->end) * s->block;
-	return (uint64_t)seg->live * s->block;
+	return !seg->is_known ? 0 :
+	    taken_by(s, seg->is_big, seg->end, seg->live);
 }
 
 static bool
@@ -53,12 +68,22 @@ target(const struct blobsegs *s, uint64_t len)
 }
 
 uint64_t
+blobspace_cost_alone(const struct blobsegs *s, uint64_t len)
+{
+	return taken_by(s, true, len, 0);
+}
+
+uint64_t
 blobspace_cost_locked(const struct blobsegs *s, uint64_t len)
 {
 	const struct blobseg *seg = is_for_big(s, len) ? NULL : target(s, len);
-	uint64_t end = seg != NULL ? seg->end : 0;
+	uint64_t more;
 
-	return (blocks(s, end + len) - blocks(s, end)) * s->block;
+	if (seg == NULL)
+		return blobspace_cost_alone(s, len);
+	more = blocks(s, seg->end + len) - blocks(s, seg->end);
+	return taken_by(s, false, seg->end + len, seg->live + more) -
+	    taken(s, seg);
 }
 
 static int

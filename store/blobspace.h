@@ -24,6 +24,8 @@ struct blobwork {
 	size_t n;
 };
 
+/* What a record takes on disk when there is no other. No lock needed. */
+uint64_t blobspace_cost_alone(const struct blobsegs *s, uint64_t len);
 /* By how many bytes blobspace_reserve_locked() would raise s->bytes. */
 uint64_t blobspace_cost_locked(const struct blobsegs *s, uint64_t len);
 /* Room for a record of `len` bytes, in use (blobseg_begin_locked). -ENOSPC when
