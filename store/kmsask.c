@@ -14,8 +14,9 @@ struct kmsask {
 	struct pool_job job;	   /* first */
 	const struct asker *asker; /* constant */
 	struct envelope *envelope; /* constant */
-	struct data_key *answer;   /* constant: locked memory, since it waits
-				    * for as long as the body takes */
+	uint8_t *key; /* constant: a slot, as it waits while the body comes */
+	size_t len;   /* [lock] bytes of the key */
+	char arn[KMS_ARN_MAX]; /* [lock] */
 	pthread_mutex_t lock;
 	pthread_cond_t answered; /* [lock] is_done became true */
 	bool is_begun, is_done;	 /* [lock] */
@@ -23,6 +24,91 @@ struct kmsask {
 	int result;		 /* [lock] */
 	enum refusal why;	 /* [lock] */
 };
+
+/* ---- slots ---- */
+
+#define SLOT_LEN 64 /* bytes; no content key is longer than 32 */
+
+struct keyslots {
+	pthread_mutex_t lock;
+	uint8_t *slab;	 /* constant: locked, undumpable */
+	uint8_t **free;	 /* [lock] the first n are */
+	unsigned n;	 /* [lock] */
+};
+
+static void
+keyslots_free(struct keyslots *s)
+{
+	if (s == NULL)
+		return;
+	sodium_free(s->slab);
+	pthread_mutex_destroy(&s->lock);
+	free(s->free);
+	free(s);
+}
+DEFINE_FREEP(struct keyslots, keyslots_free)
+
+static int
+keyslots_new(unsigned n, struct keyslots **ret)
+{
+	CLEANUP(keyslots_freep) struct keyslots *s = calloc(1, sizeof(*s));
+
+	*ret = NULL;
+	if (s == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&s->lock, NULL);
+	if ((s->free = calloc(n, sizeof(*s->free))) == NULL)
+		return -ENOMEM;
+	if ((s->slab = sodium_allocarray(n, SLOT_LEN)) == NULL)
+		return -EAGAIN;
+	while (s->n < n) {
+		s->free[s->n] = s->slab + (size_t)s->n * SLOT_LEN;
+		s->n++;
+	}
+	*ret = TAKE(s);
+	return 0;
+}
+
+/* NULL when all are in use. */
+static uint8_t *
+slot_take(struct keyslots *s)
+{
+	LOCK_SCOPE(&s->lock);
+	return s->n > 0 ? s->free[--s->n] : NULL;
+}
+
+static void
+slot_give(struct keyslots *s, uint8_t *slot)
+{
+	sodium_memzero(slot, SLOT_LEN);
+	LOCK_SCOPE(&s->lock);
+	s->free[s->n++] = slot;
+}
+
+/* ---- the asker ---- */
+
+int
+asker_init(struct asker *a, struct kms *kms, struct keypolicy *keys,
+    unsigned jobs)
+{
+	int r;
+
+	*a = (struct asker){ .kms = kms, .keys = keys };
+	/* Those who ask ahead have one for each that a reader has: both kinds
+	 * wait for nothing but KMS. */
+	if ((r = pool_new(2 * jobs, jobs, &a->pool)) < 0)
+		return r;
+	if ((r = keyslots_new(4 * jobs, &a->slots)) < 0)
+		asker_destroy(a);
+	return r;
+}
+
+void
+asker_destroy(struct asker *a)
+{
+	pool_free(TAKE(a->pool));
+	keyslots_free(TAKE(a->slots));
+}
 
 /* What says most of an object that no key opened. KMS in another region than
  * the blob's key answers InvalidCiphertext, so that may mean "not mine"; a key
@@ -64,7 +150,8 @@ kmsask_now(const struct asker *a, const struct envelope *e,
 static void
 kmsask_free(struct kmsask *q)
 {
-	sodium_free(q->answer); /* wipes */
+	if (q->key != NULL)
+		slot_give(q->asker->slots, q->key);
 	envelope_free(q->envelope);
 	pthread_cond_destroy(&q->answered);
 	pthread_mutex_destroy(&q->lock);
@@ -78,11 +165,19 @@ begin(struct kmsask *q)
 	return q->is_begun = !q->is_dropped;
 }
 
-/* Returns whether it is ours to free. */
+/* Keep the answer. One that is too long for a content key will be called that
+ * by its length. Returns whether the question is ours to free. */
 static bool
-settle(struct kmsask *q, int r, enum refusal why)
+settle(struct kmsask *q, int r, const struct data_key *answer,
+    enum refusal why)
 {
 	LOCK_SCOPE(&q->lock);
+	if (r == 0) {
+		q->len = answer->len;
+		if (q->len <= SLOT_LEN)
+			memcpy(q->key, answer->key, q->len);
+		memcpy(q->arn, answer->arn, sizeof(q->arn));
+	}
 	q->result = r;
 	q->why = why;
 	q->is_done = true;
@@ -95,11 +190,15 @@ run(struct pool_job *job)
 {
 	struct kmsask *q = (struct kmsask *)job;
 	enum refusal why = REFUSAL_NONE;
+	struct data_key answer;
 	int r = -ECANCELED;
+	bool is_ours;
 
 	if (begin(q))
-		r = kmsask_now(q->asker, q->envelope, q->answer, &why);
-	if (settle(q, r, why))
+		r = kmsask_now(q->asker, q->envelope, &answer, &why);
+	is_ours = settle(q, r, &answer, why);
+	sodium_memzero(&answer, sizeof(answer));
+	if (is_ours)
 		kmsask_free(q);
 }
 
@@ -124,7 +223,7 @@ kmsask_begin(const struct asker *a, struct envelope *e)
 	q->envelope = e;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->answered, NULL);
-	if ((q->answer = sodium_malloc(sizeof(*q->answer))) == NULL ||
+	if ((q->key = slot_take(a->slots)) == NULL ||
 	    pool_submit(a->pool, class_now(), &q->job) < 0) {
 		kmsask_free(q);
 		return NULL;
@@ -154,8 +253,13 @@ wait(struct kmsask *q, struct data_key *ret, enum refusal *ret_why)
 	while (!q->is_done)
 		pthread_cond_wait(&q->answered, &q->lock);
 	*ret_why = q->why;
-	if (q->result == 0)
-		*ret = *q->answer;
+	if (q->result == 0) {
+		memset(ret, 0, sizeof(*ret));
+		ret->len = q->len;
+		if (q->len <= SLOT_LEN)
+			memcpy(ret->key, q->key, q->len);
+		memcpy(ret->arn, q->arn, sizeof(q->arn));
+	}
 	return q->result;
 }
 

@@ -22,11 +22,21 @@ struct data_key {
 	char arn[KMS_ARN_MAX]; /* of the KMS key that unwrapped it */
 };
 
+struct keyslots; /* locked memory for answers that wait */
+
 struct asker {
-	struct kms *kms;	/* constant, as the other two */
+	struct kms *kms;	/* constant, as the others */
 	struct keypolicy *keys;
 	struct pool *pool; /* of threads that wait for nothing but KMS */
+	struct keyslots *slots;
 };
+
+/* jobs: questions that may wait for their use at once. -ENOMEM; -EAGAIN when so
+ * much memory cannot be locked and guarded. */
+int asker_init(struct asker *a, struct kms *kms, struct keypolicy *keys,
+    unsigned jobs) MUST_CHECK;
+/* Waits for the questions; their owners have let go of them. */
+void asker_destroy(struct asker *a);
 
 /* Ask and wait. Returns 0; -ENOKEY with *ret_why a KMS_* refusal; network
  * errors as kms.h. */
@@ -34,7 +44,7 @@ int kmsask_now(const struct asker *a, const struct envelope *e,
     struct data_key *ret, enum refusal *ret_why) MUST_CHECK;
 
 /* Begin to ask. Takes e, always. The asker outlives the question. NULL when it
- * cannot be begun (no memory, no thread, the end): ask later. */
+ * cannot be begun (too many, no memory, no thread, the end): ask later. */
 struct kmsask;
 struct kmsask *kmsask_begin(const struct asker *a, struct envelope *e)
     MUST_CHECK;

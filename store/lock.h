@@ -5,7 +5,7 @@
  * deserve a look at this list. Taken in this order, top first:
  *
  *	listing.lock  ops.lock  prefetch.lock  sync.lock  lister.lock
- *	work.lock  source.lock  plain.lock  unwrap.lock  kmsask.lock
+ *	work.lock  source.lock  plain.lock  unwrap.lock  kmsask.lock  keyslots.lock
  *	sealq.lock
  *	mailbox.folder_lock  mailbox.inval_lock  orphans.lock  files.lock
  *	index.write  index.readers  blobcache.lock  seal.lock  keyring.lock

@@ -45,10 +45,7 @@ unwrap_new(const struct unwrap_opts *o, struct unwrap **ret)
 	if (u == NULL)
 		return -ENOMEM;
 	u->o = *o;
-	u->asker = (struct asker){ .kms = o->kms, .keys = o->keys };
-	/* Those who ask ahead have one for each that a reader has: both kinds
-	 * wait for nothing but KMS. */
-	if ((r = pool_new(2 * o->jobs, o->jobs, &u->asker.pool)) < 0) {
+	if ((r = asker_init(&u->asker, o->kms, o->keys, o->jobs)) < 0) {
 		free(u);
 		return r;
 	}
@@ -62,7 +59,7 @@ unwrap_free(struct unwrap *u)
 {
 	if (u == NULL)
 		return;
-	pool_free(u->asker.pool);
+	asker_destroy(&u->asker);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }
