@@ -225,11 +225,12 @@ start_thread_locked(struct lister *l)
 	return r;
 }
 
-/* Somebody for what could be divided, who may be waiting already. [lock] */
+/* Somebody for what could be divided, who may be waiting already. At the end
+ * nobody: lister_free() may be waiting for those that there are. [lock] */
 static void
 start_another_locked(struct lister *l)
 {
-	if (!lister_has_work_locked(l))
+	if (l->error != 0 || !lister_has_work_locked(l))
 		return;
 	if (l->idle > 0)
 		pthread_cond_signal(&l->work);

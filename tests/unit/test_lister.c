@@ -21,7 +21,7 @@ struct bucket {
 	unsigned requests, ranges, both; /* [lock] ranges: begun after a key;
 					  * both: a key and a token */
 	/* Numbers of requests, 0: none. */
-	unsigned fail_at, cancel_at, empty_every, repeat_at;
+	unsigned fail_at, cancel_at, empty_every, repeat_at, slow_at;
 	bool *is_absent; /* [lock] or NULL: all are there */
 	unsigned pause_us;
 	atomic_bool cancelled;
@@ -67,7 +67,7 @@ fetch(void *arg, const char *start_after, const char *token,
 	struct bucket *b = arg;
 	const char *after = token != NULL ? token + 1 : start_after;
 	size_t at = after != NULL ? first_after(b, after) : 0;
-	bool is_empty;
+	bool is_empty, is_slow;
 
 	*ret = (struct s3_page){ .n = 0 };
 	usleep(b->pause_us);
@@ -76,6 +76,7 @@ fetch(void *arg, const char *start_after, const char *token,
 	b->ranges += start_after != NULL && token == NULL;
 	b->both += start_after != NULL && token != NULL;
 	stir(b);
+	is_slow = b->requests == b->slow_at;
 	is_empty = b->empty_every > 0 && b->requests % b->empty_every == 0;
 	if (b->requests == b->fail_at) {
 		pthread_mutex_unlock(&b->lock);
@@ -92,6 +93,8 @@ fetch(void *arg, const char *start_after, const char *token,
 		at++;
 	}
 	pthread_mutex_unlock(&b->lock);
+	if (is_slow)
+		usleep(100 * 1000);
 	if (at < b->n) {
 		const char *last = ret->n > 0 ? ret->item[ret->n - 1].key :
 		    after != NULL ? after : "";
@@ -458,6 +461,55 @@ test_abandoned(void)
 	bucket_free(&b);
 }
 
+static atomic_int threads; /* begun and not joined */
+
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+    void *(*run)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+    void *(*run)(void *), void *arg);
+int __real_pthread_join(pthread_t t, void **ret);
+int __wrap_pthread_join(pthread_t t, void **ret);
+
+int
+__wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+    void *(*run)(void *), void *arg)
+{
+	int r = __real_pthread_create(t, attr, run, arg);
+
+	if (r == 0)
+		atomic_fetch_add(&threads, 1);
+	return r;
+}
+
+int
+__wrap_pthread_join(pthread_t t, void **ret)
+{
+	atomic_fetch_sub(&threads, 1);
+	return __real_pthread_join(t, ret);
+}
+
+/* It is freed while the page is on its way with which another thread would
+ * begin. That would be nobody's, and use what is freed. */
+static void
+test_freed_before_division(void)
+{
+	struct bucket b;
+	struct lister *l;
+	struct lister_page p;
+
+	bucket_fill(&b, SES, MANY);
+	b.slow_at = LISTER_ALONE;
+	CHECK_EQ(lister_new(&(struct lister_opts){ .fetch = fetch, .arg = &b,
+	    .threads = 16, .cancelled = &b.cancelled }, &l), 0);
+	for (unsigned i = 1; i < LISTER_ALONE; i++) {
+		CHECK_EQ(lister_next(l, &p, 1), 1);
+		lister_page_clear(&p);
+	}
+	lister_free(l);
+	CHECK_EQ(atomic_load(&threads), 0);
+	bucket_free(&b);
+}
+
 int
 main(void)
 {
@@ -468,5 +520,6 @@ main(void)
 	test_empty_pages();
 	test_ends();
 	test_abandoned();
+	test_freed_before_division();
 	return check_done();
 }
