@@ -28,7 +28,9 @@ struct blob {
 	size_t meta_len;
 	bool is_sealed_plain; /* the body was sealed by us */
 	bool is_unauthenticated; /* whoever decrypts it has no tag to check */
+	bool is_ciphertext; /* it has been opened: need not be wiped */
 	void *arena_;
+	void *body_arena_; /* when the body is not in arena_ */
 };
 void blob_clear(struct blob *b); /* frees members */
 

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "store/bigmem.h"
+
 #define MAGIC "SESFREC1"
 #define HASH_LEN 16
 #define TEXT_MAX (1024 * 1024) /* bytes of ETag and metadata */
@@ -268,6 +270,7 @@ blobrec_read(int fd, struct blobrec_place at, uint64_t len, int64_t id,
 		return -EBADMSG;
 	if ((ret->arena_ = malloc(table + len)) == NULL)
 		return -ENOMEM;
+	bigmem_advise(ret->arena_, table + len);
 	ret->meta = ret->arena_;
 	p = (uint8_t *)ret->arena_ + table;
 	if ((r = read_all(fd, p, len, at.offset)) < 0 ||
@@ -280,8 +283,10 @@ void
 blob_clear(struct blob *b)
 {
 	/* It may have become, or have been, plaintext. */
-	if (b->arena_ != NULL && b->body != NULL)
+	if (!b->is_ciphertext && b->body != NULL &&
+	    (b->arena_ != NULL || b->body_arena_ != NULL))
 		sodium_memzero(b->body, b->len);
 	free(b->arena_);
+	free(b->body_arena_);
 	*b = (struct blob){ 0 };
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/bigmem.h"
 #include "store/buf.h"
 
 #define FIRST_CAP 512
@@ -28,6 +29,7 @@ buf_reserve(struct buf *b, size_t more)
 	/* Not realloc: it would leave the old bytes in the heap. */
 	if ((p = malloc(cap)) == NULL)
 		return -ENOMEM;
+	bigmem_advise(p, cap);
 	if (b->ptr != NULL) {
 		memcpy(p, b->ptr, b->len);
 		sodium_memzero(b->ptr, b->cap);

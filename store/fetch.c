@@ -130,13 +130,11 @@ fetch_instruction(const struct fetch_opts *f, const struct object *o,
 	return r < 0 ? r : 1;
 }
 
-/* Move an S3 reply (and the instruction file) into a blob of one block. */
+/* Move an S3 reply (and the instruction file) into a blob, its body as it is. */
 static int
-to_blob(const struct s3_object *s3, const struct s3_object *in,
-    struct blob *ret)
+to_blob(struct s3_object *s3, const struct s3_object *in, struct blob *ret)
 {
-	size_t n = s3->meta_len + (in != NULL), bytes = 0, body = s3->body ?
-	    s3->len : 0;
+	size_t n = s3->meta_len + (in != NULL), bytes = 0;
 	uint8_t *at;
 
 	for (size_t i = 0; i < s3->meta_len; i++)
@@ -145,16 +143,13 @@ to_blob(const struct s3_object *s3, const struct s3_object *in,
 	if (in != NULL)
 		bytes += sizeof(INSTRUCTION_NAME) + in->len + 1;
 	memset(ret, 0, sizeof(*ret));
-	if ((at = malloc(n * sizeof(struct pair) + body + bytes + 1)) == NULL)
+	if ((at = malloc(n * sizeof(struct pair) + bytes + 1)) == NULL)
 		return -ENOMEM;
 	ret->arena_ = at;
 	ret->meta = (struct pair *)at;
 	at += n * sizeof(struct pair);
-	ret->body = at;
-	ret->len = body;
-	if (body > 0)
-		memcpy(at, s3->body, body);
-	at += body;
+	ret->len = s3->body != NULL ? s3->len : 0;
+	ret->body = ret->body_arena_ = TAKE(s3->body);
 	memcpy(ret->etag, s3->etag, sizeof(ret->etag));
 	for (size_t i = 0; i < s3->meta_len; i++) {
 		size_t nl = strlen(s3->meta[i].name) + 1;
@@ -180,7 +175,7 @@ to_blob(const struct s3_object *s3, const struct s3_object *in,
 
 static int
 assemble(const struct fetch_opts *f, const struct object *o,
-    const struct s3_object *s3, struct blob *ret, enum refusal *ret_why)
+    struct s3_object *s3, struct blob *ret, enum refusal *ret_why)
 {
 	struct s3_object in;
 	int r;

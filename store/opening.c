@@ -113,6 +113,7 @@ decrypt(struct opener *p, struct opening *op, const struct blob *b,
 		return -EBADMSG;
 	}
 	op->message = TAKE(m);
+	op->is_ciphertext = key->suite != SUITE_PLAIN;
 	return 0;
 }
 
@@ -230,8 +231,7 @@ opening_run(struct opener *p, struct opening *op)
 		r = -EINPROGRESS;
 	else if (r == -ENOENT)
 		r = open_remote(p, op, &b);
-	if (op->o->suite == SUITE_PLAIN && b.body != NULL)
-		sodium_memzero(b.body, b.len);
+	b.is_ciphertext = r == 0 && op->is_ciphertext;
 	blob_clear(&b);
 	envelope_free(TAKE(op->envelope));
 	return r;

@@ -32,6 +32,7 @@ struct opening {
 	struct unwrap_early early;
 	struct envelope *envelope; /* of the body being opened; NULL when a
 				    * held key made it needless */
+	bool is_ciphertext;  /* the body that was opened */
 	struct message *message; /* decrypted, not yet published */
 	size_t len;		 /* bytes of it */
 };

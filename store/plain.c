@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "store/bigmem.h"
 #include "store/lock.h"
 #include "store/source.h"
 #include "store/stamp.h"
@@ -269,7 +270,8 @@ plain_message(struct plain *p, int64_t id, size_t len, struct message **ret)
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (m->buf == MAP_FAILED)
 			m->buf = NULL;
-		else
+		bigmem_advise(m->buf, len);
+		if (m->buf != NULL)
 			/* Also sets MADV_DONTDUMP; over RLIMIT_MEMLOCK it
 			 * fails and the pages stay swappable for the seconds
 			 * they are held (sesfs(7) says so). */
