@@ -18,13 +18,17 @@ struct changes {
 	size_t dirs;
 	int64_t *lost; /* inodes without a name any more; room as well */
 	size_t losts;
+	/* The folder that was found last. In a batch nobody else changes the
+	 * tree, and most of it goes where the one before went. */
+	char *key_dir;
+	int64_t key_dir_new;
 };
 
 static int
 changes_begin(struct changes *c, size_t arrivals)
 {
 	/* Its own, its folder's, the root and those of one it replaces. */
-	c->dirs = c->losts = 0;
+	*c = (struct changes){ .dirs = 0 };
 	c->dir = calloc(arrivals * (PARENTS_MAX + 3) + 1, sizeof(*c->dir));
 	c->lost = calloc(arrivals + 1, sizeof(*c->lost));
 	return c->dir == NULL || c->lost == NULL ? -ENOMEM : 0;
@@ -35,6 +39,7 @@ changes_end(struct changes *c)
 {
 	free(c->dir);
 	free(c->lost);
+	free(c->key_dir);
 }
 
 static void
@@ -154,7 +159,7 @@ is_alive(struct mailbox *m, int64_t folder)
 }
 
 static int
-folder_new(struct mailbox *m, const char *key_dir, struct changes *c,
+find_folder_new(struct mailbox *m, const char *key_dir, struct changes *c,
     int64_t *ret_new)
 {
 	int64_t folder = INDEX_ROOT_INO;
@@ -168,6 +173,23 @@ folder_new(struct mailbox *m, const char *key_dir, struct changes *c,
 			r = mark_folder(m, folder, c);
 	}
 	return r < 0 ? r : make_leaves(m, folder, c, ret_new);
+}
+
+static int
+folder_new(struct mailbox *m, const char *key_dir, struct changes *c,
+    int64_t *ret_new)
+{
+	int r;
+
+	if (c->key_dir == NULL || strcmp(c->key_dir, key_dir) != 0) {
+		free(TAKE(c->key_dir));
+		if ((r = find_folder_new(m, key_dir, c,
+			 &c->key_dir_new)) < 0)
+			return r;
+		c->key_dir = strdup(key_dir); /* NULL: found again */
+	}
+	*ret_new = c->key_dir_new;
+	return 0;
 }
 
 /* The new/ directory for an arrival. When a client's file lies where the folder
