@@ -125,4 +125,6 @@ void mailbox_forget(struct mailbox *m, int64_t ino);
  * restore them where they mean nothing. */
 ssize_t mailbox_getxattr(struct mailbox *m, int64_t ino, const char *name,
     char *buf, size_t max) MUST_CHECK;
+/* Is it one that may have to be read from the message, from S3? Pure. */
+bool mailbox_xattr_may_wait(const char *name);
 #endif

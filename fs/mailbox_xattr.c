@@ -12,7 +12,7 @@ enum attr {
 	ATTR_ETAG,
 	ATTR_FORMAT,
 	ATTR_KMS_KEY,
-	ATTR_MESSAGE_ID,
+	ATTR_MESSAGE_ID, /* from here on header fields */
 	ATTR_SPAM,
 	ATTR_VIRUS,
 	ATTRS
@@ -110,6 +110,15 @@ object_of(struct mailbox *m, int64_t ino, struct object *ret)
 	if (n.kind != NODE_MESSAGE)
 		return -ENODATA;
 	return index_object(m->o.index, n.object_id, ret);
+}
+
+bool
+mailbox_xattr_may_wait(const char *name)
+{
+	for (enum attr a = ATTR_MESSAGE_ID; a < ATTRS; a++)
+		if (strcmp(name, attr_name[a]) == 0)
+			return true;
+	return false;
 }
 
 ssize_t

@@ -426,69 +426,6 @@ op_statfs(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_statfs(req, &st);
 }
 
-/* Which socket commands talk to: how they find the daemon of a mountpoint. */
-static ssize_t
-control_xattr(const struct ops *o, char *buf, size_t max)
-{
-	size_t len = strlen(o->control);
-
-	if (max > 0 && len > max)
-		return -ERANGE;
-	if (max > 0)
-		memcpy(buf, o->control, len);
-	return (ssize_t)len;
-}
-
-static void
-reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
-{
-	if (n < 0)
-		reply_err(req, (int)n);
-	else if (size == 0)
-		fuse_reply_xattr(req, (size_t)n);
-	else
-		fuse_reply_buf(req, buf, (size_t)n);
-}
-
-static void
-op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
-{
-	struct mailbox *m = begin(req, OPS_XATTR);
-	char buf[4096];
-	size_t max = size < sizeof(buf) ? size : sizeof(buf);
-	ssize_t n;
-
-	if (ino == INDEX_ROOT_INO && ops_of(req)->control != NULL &&
-	    strcmp(name, "user.sesfs.control") == 0)
-		n = control_xattr(ops_of(req), buf, max);
-	else
-		n = mailbox_getxattr(m, (int64_t)ino, name, buf, max);
-	reply_xattr(req, n, buf, size);
-}
-
-/* There are some, but none that is listed: see mailbox_getxattr(). */
-static void
-op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
-{
-	begin(req, OPS_XATTR);
-	reply_xattr(req, 0, NULL, size);
-}
-
-static void
-op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-    const char *value, size_t size, int flags)
-{
-	begin(req, OPS_XATTR);
-	reply_err(req, -ENOTSUP);
-}
-
-static void
-op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
-{
-	begin(req, OPS_XATTR);
-	reply_err(req, -ENOTSUP);
-}
-
 /* The kernel decides by mode and owner (default_permissions). */
 static void
 op_access(fuse_req_t req, fuse_ino_t ino, int mask)
@@ -525,10 +462,10 @@ const struct fuse_lowlevel_ops ops_table = {
 	.releasedir = ops_releasedir,
 	.fsyncdir = op_fsync,
 	.statfs = op_statfs,
-	.setxattr = op_setxattr,
-	.getxattr = op_getxattr,
-	.listxattr = op_listxattr,
-	.removexattr = op_removexattr,
+	.setxattr = ops_setxattr,
+	.getxattr = ops_getxattr,
+	.listxattr = ops_listxattr,
+	.removexattr = ops_removexattr,
 	.access = op_access,
 	.create = op_create,
 	.fallocate = op_fallocate,

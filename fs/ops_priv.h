@@ -55,4 +55,13 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 /* Directories that are still open when the session has ended. */
 void ops_close_listings(struct ops *o);
 
+/* ---- ops_xattr.c ---- */
+
+void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+    size_t size);
+void ops_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void ops_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+    const char *value, size_t size, int flags);
+void ops_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
 #endif

@@ -51,6 +51,46 @@ def test_blocked_readers(bench):
     bench.cloud.set(s3_latency_ms=0)
 
 
+def test_blocked_attributes(bench):
+    """So it is with those who wait for a header field."""
+    m = filled(bench, 60, "--jobs", "4")
+    mails = m.mails()
+    before = m.status()["fuse"]["xattr"]
+    bench.cloud.set(s3_latency_ms=DEADLINE * 1000)
+    got = []
+
+    def ask(path):
+        try:
+            got.append(os.getxattr(path, "user.sesfs.message-id"))
+        except OSError as e:
+            got.append(e.errno)
+
+    askers = [threading.Thread(target=ask, args=(p,), daemon=True)
+              for p in mails]
+    for t in askers:
+        t.start()
+    try:
+        # FUSE has 32 threads.
+        until("questions to wait", lambda: m.status()["fuse"]["xattr"]
+              >= before + 32)
+        seen = []
+        t = threading.Thread(target=lambda: seen.append(
+            (len(os.listdir(m.path + "/new")),
+             os.getxattr(mails[0], "user.sesfs.format"))), daemon=True)
+        t.start()
+        t.join(DEADLINE / 3)
+        equal(seen, [(60, b"kms-gcm")], "seen while others wait")
+        equal(got, [], "answers that did not wait")
+    finally:
+        m.process.terminate()
+    equal(m.process.wait(DEADLINE), 0, m.log())
+    m.process = None
+    for t in askers:
+        t.join(DEADLINE)
+    equal(len(got), 60, "answers at the end")
+    bench.cloud.set(s3_latency_ms=0)
+
+
 def gets(bench):
     c = bench.cloud.counters()
     return c["s3.get"], c["kms.decrypt"]
