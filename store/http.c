@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "store/http.h"
 #include "store/http_call.h"
+#include "store/http_events.h"
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/stamp.h"
@@ -31,7 +33,8 @@ struct http {
 	unsigned jobs;	   /* constant */
 	struct http_setup setup; /* constant */
 	char *ca_bundle;   /* constant */
-	CURLM *multi;	   /* network thread, but for curl_multi_wakeup() */
+	CURLM *multi;	   /* network thread */
+	struct http_events *events; /* constant */
 
 	pthread_mutex_t lock;
 	pthread_cond_t stopped_cond; /* [lock] is_stopping became true */
@@ -215,19 +218,14 @@ run(void *arg)
 {
 	struct http *h = arg;
 	struct http_call *c;
-	int running;
 
 	while (!is_stopping(h)) {
 		while ((c = pop(h)) != NULL)
 			launch(h, c);
-		curl_multi_perform(h->multi, &running);
+		http_events_wait(h->events,
+		    h->active.head != NULL ? LOOK_MS : IDLE_MS);
 		collect(h);
 		look_for_silence(h);
-		/* What collect() freed may let a waiting call start. */
-		while ((c = pop(h)) != NULL)
-			launch(h, c);
-		curl_multi_poll(h->multi, NULL, 0,
-		    h->active.head != NULL ? LOOK_MS : IDLE_MS, NULL);
 	}
 	while (h->active.head != NULL)
 		finish(h, h->active.head, -ECANCELED, CURLE_OK);
@@ -239,9 +237,13 @@ run(void *arg)
 static int
 setup_curl(struct http *h)
 {
+	int r;
+
 	if ((h->multi = curl_multi_init()) == NULL ||
 	    (h->setup.share = curl_share_init()) == NULL)
 		return -ENOMEM;
+	if ((r = http_events_new(h->multi, &h->events)) < 0)
+		return r;
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
 	    (long)h->jobs * HTTP_LANES);
 	/* One thread uses the share: it needs no locks. */
@@ -269,6 +271,7 @@ destroy(struct http *h)
 {
 	curl_multi_cleanup(h->multi);
 	curl_share_cleanup(h->setup.share);
+	http_events_free(h->events);
 	pthread_cond_destroy(&h->stopped_cond);
 	pthread_mutex_destroy(&h->lock);
 	free(h->ca_bundle);
@@ -323,7 +326,7 @@ void
 http_stop(struct http *h)
 {
 	mark_stopping(h);
-	curl_multi_wakeup(h->multi);
+	http_events_wake(h->events);
 }
 
 void
@@ -366,16 +369,16 @@ http_submit(struct http *h, const struct http_request *req,
 		return r;
 	c = NULL; /* the network thread's now, perhaps gone already */
 	if (r > 0)
-		curl_multi_wakeup(h->multi);
+		http_events_wake(h->events);
 	return 0;
 }
 
+/* A semaphore, not a condition: with one, whoever is woken finds the mutex
+ * still held by the network thread, and both pay for that. */
 struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t cond; /* [lock] is_done became true */
-	bool is_done;	     /* [lock] */
-	int err;	     /* [lock] */
-	struct http_reply *ret; /* [lock] */
+	sem_t done; /* after which the rest is the waiter's */
+	int err;
+	struct http_reply *ret;
 };
 
 static void
@@ -383,38 +386,29 @@ wake_waiter(void *arg, int err, struct http_reply *reply)
 {
 	struct waiter *w = arg;
 
-	LOCK_SCOPE(&w->lock);
 	*w->ret = *reply;
 	*reply = (struct http_reply){ .status = 0 };
 	w->err = err;
-	w->is_done = true;
-	pthread_cond_signal(&w->cond);
-}
-
-static int
-wait_done(struct waiter *w)
-{
-	LOCK_SCOPE(&w->lock);
-	while (!w->is_done)
-		pthread_cond_wait(&w->cond, &w->lock);
-	return w->err;
+	sem_post(&w->done);
 }
 
 int
 http_do(struct http *h, const struct http_request *req,
     struct http_reply *ret)
 {
-	struct waiter w = { .lock = PTHREAD_MUTEX_INITIALIZER,
-		.cond = PTHREAD_COND_INITIALIZER, .ret = ret };
+	struct waiter w = { .ret = ret };
 	int r;
 
 	*ret = (struct http_reply){ .status = 0 };
-	if ((r = http_submit(h, req, wake_waiter, &w)) == 0)
-		r = wait_done(&w);
-	else
+	sem_init(&w.done, 0, 0);
+	if ((r = http_submit(h, req, wake_waiter, &w)) == 0) {
+		while (sem_wait(&w.done) < 0)
+			; /* a signal */
+		r = w.err;
+	} else {
 		snprintf(ret->why, sizeof(ret->why), "%s", strerror(-r));
-	pthread_cond_destroy(&w.cond);
-	pthread_mutex_destroy(&w.lock);
+	}
+	sem_destroy(&w.done);
 	return r;
 }
 
