@@ -41,8 +41,9 @@ land(struct run *run, int r, uint64_t bytes)
 	run->p.fetched += r == 0 && bytes > 0;
 	run->p.bytes += r == 0 ? bytes : 0;
 	run->p.failed += r < 0;
-	/* Refused or gone says nothing of the next one. */
-	if (r == 0 || r == -EBADMSG || r == -ENOENT)
+	/* Refused, archived or gone says nothing of the next one. */
+	if (r == 0 || r == -EBADMSG || r == -ENOENT || r == -EREMOTE ||
+	    r == -ENOKEY)
 		run->in_a_row = 0;
 	else if (r == -ECANCELED || ++run->in_a_row >= FAILURES_MAX)
 		run->stop = r;
