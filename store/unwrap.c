@@ -31,6 +31,8 @@ struct unwrap {
 	atomic_bool is_root_asked;
 	pthread_mutex_t lock;
 	struct confirmed confirmed[CONFIRMED_MAX]; /* [lock] */
+	struct kms_key_row root_key; /* [lock] the row of the seal's KMS key,
+				      * id 0 while it was not met */
 	unsigned forgotten; /* [lock] times that all was forgotten */
 	atomic_uint_fast64_t from_ring, from_seal, from_kms, early, unused;
 };
@@ -91,19 +93,39 @@ confirm(struct unwrap *u, int64_t kms_key_id, int64_t at_s)
 	return true;
 }
 
+/* Is that the KMS key of this ARN? Asked for each sealed key that is opened, and
+ * nearly always of the one row. */
+static bool
+is_key(struct unwrap *u, int64_t kms_key_id, const char *arn)
+{
+	struct kms_key_row row;
+
+	{
+		LOCK_SCOPE(&u->lock);
+		if (u->root_key.id == kms_key_id &&
+		    strcmp(u->root_key.arn, arn) == 0)
+			return true;
+	}
+	if (kms_key_id <= 0 ||
+	    index_kms_key_get(u->o.index, kms_key_id, &row) < 0 ||
+	    strcmp(row.arn, arn) != 0)
+		return false;
+	LOCK_SCOPE(&u->lock);
+	u->root_key = row;
+	return true;
+}
+
 /* Has KMS lately confirmed the key that wrapped this object? The root key's own
  * unwrapping counts for the KMS key it was made under. */
 static bool
 is_confirmed(struct unwrap *u, int64_t kms_key_id)
 {
-	struct kms_key_row row;
 	char root_arn[KMS_ARN_MAX];
 
 	if (confirm(u, kms_key_id, -1))
 		return true;
 	return seal_get_state(u->o.seal, root_arn) == SEAL_OPEN &&
-	    index_kms_key_get(u->o.index, kms_key_id, &row) == 0 &&
-	    strcmp(row.arn, root_arn) == 0;
+	    is_key(u, kms_key_id, root_arn);
 }
 
 static int
