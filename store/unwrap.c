@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +32,7 @@ struct unwrap {
 	atomic_bool is_root_asked;
 	pthread_mutex_t lock;
 	struct confirmed confirmed[CONFIRMED_MAX]; /* [lock] */
-	struct kms_key_row root_key; /* [lock] the row of the seal's KMS key,
-				      * id 0 while it was not met */
+	struct kms_key_row met; /* [lock] the KMS key met last, id 0 none */
 	unsigned forgotten; /* [lock] times that all was forgotten */
 	atomic_uint_fast64_t from_ring, from_seal, from_kms, early, unused;
 };
@@ -93,26 +93,54 @@ confirm(struct unwrap *u, int64_t kms_key_id, int64_t at_s)
 	return true;
 }
 
-/* Is that the KMS key of this ARN? Asked for each sealed key that is opened, and
- * nearly always of the one row. */
+/* Mailboxes have one KMS key, or few, and rows of keys stay as they are: the one
+ * met last is nearly always meant again, and spares a query for each message. */
 static bool
-is_key(struct unwrap *u, int64_t kms_key_id, const char *arn)
+is_met(struct unwrap *u, int64_t id, const char *arn, int64_t *ret_id)
+{
+	LOCK_SCOPE(&u->lock);
+	*ret_id = u->met.id;
+	return u->met.id > 0 && (id == 0 || id == u->met.id) &&
+	    strcmp(u->met.arn, arn) == 0;
+}
+
+static void
+meet(struct unwrap *u, int64_t id, const char *arn)
+{
+	LOCK_SCOPE(&u->lock);
+	u->met.id = id;
+	snprintf(u->met.arn, sizeof(u->met.arn), "%s", arn);
+}
+
+/* Is that the KMS key of this ARN? */
+static bool
+is_key(struct unwrap *u, int64_t id, const char *arn)
 {
 	struct kms_key_row row;
+	int64_t met;
 
-	{
-		LOCK_SCOPE(&u->lock);
-		if (u->root_key.id == kms_key_id &&
-		    strcmp(u->root_key.arn, arn) == 0)
-			return true;
-	}
-	if (kms_key_id <= 0 ||
-	    index_kms_key_get(u->o.index, kms_key_id, &row) < 0 ||
+	if (id <= 0)
+		return false;
+	if (is_met(u, id, arn, &met))
+		return true;
+	if (index_kms_key_get(u->o.index, id, &row) < 0 ||
 	    strcmp(row.arn, arn) != 0)
 		return false;
-	LOCK_SCOPE(&u->lock);
-	u->root_key = row;
+	meet(u, id, arn);
 	return true;
+}
+
+/* The row of this ARN, made when there is none. */
+static int
+find_key(struct unwrap *u, const char *arn, int64_t *ret_id)
+{
+	int r;
+
+	if (is_met(u, 0, arn, ret_id))
+		return 0;
+	if ((r = index_kms_key(u->o.index, arn, ret_id)) == 0)
+		meet(u, *ret_id, arn);
+	return r;
 }
 
 /* Has KMS lately confirmed the key that wrapped this object? The root key's own
@@ -310,7 +338,7 @@ unwrap_fetch(struct unwrap *u, const struct envelope *e, struct object *o,
 		return r;
 
 	atomic_fetch_add(&u->from_kms, 1);
-	if ((r = index_kms_key(u->o.index, dek.arn, &o->kms_key_id)) < 0) {
+	if ((r = find_key(u, dek.arn, &o->kms_key_id)) < 0) {
 		sodium_memzero(ret, sizeof(*ret));
 		return r;
 	}
