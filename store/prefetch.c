@@ -61,14 +61,19 @@ run_open(struct pool_job *job)
 	job_unref(j);
 }
 
+/* What fetch() returns for a message that is here already. */
+static char is_here;
+
 static void *
 fetch(void *arg, const struct index_place *place)
 {
 	struct prefetch *p = arg;
 	int_fast64_t ino = place->at[PLACE_INO];
-	struct open_job *j = calloc(1, sizeof(*j));
+	struct open_job *j;
 
-	if (j == NULL)
+	if (source_is_local(p->o.source, place->object_id))
+		return &is_here;
+	if ((j = calloc(1, sizeof(*j))) == NULL)
 		return NULL;
 	j->job.run = run_open;
 	j->prefetch = p;
@@ -89,6 +94,8 @@ forget(void *arg, void *fetched)
 {
 	struct open_job *j = fetched;
 
+	if (fetched == &is_here)
+		return;
 	atomic_store(&j->is_wanted, false);
 	job_unref(j);
 }

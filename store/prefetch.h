@@ -1,9 +1,10 @@
 /* prefetch.h -- fetch, unwrap and decrypt what is about to be read.
  *
  * Told which messages are read, it follows readers (stream.h) and opens ahead
- * of them what they will want, in the pool. What was opened waits in memory for
- * some seconds and in the blob cache until it is evicted there. Threads: any;
- * no call waits. */
+ * of them, in the pool, what they will want and what is not on this machine:
+ * to hand a cached message from thread to thread costs more than to decrypt it.
+ * What was opened waits in memory for some seconds and in the blob cache until
+ * it is evicted there. Threads: any; no call waits. */
 #ifndef SESFS_STORE_PREFETCH_H
 #define SESFS_STORE_PREFETCH_H
 

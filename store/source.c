@@ -344,6 +344,15 @@ source_open_local(struct source *s, int64_t id, struct message **ret)
 	return r;
 }
 
+bool
+source_is_local(struct source *s, int64_t id)
+{
+	char arn[KMS_ARN_MAX];
+
+	return blobcache_has(s->o.cache, id) &&
+	    seal_get_state(s->o.seal, arn) == SEAL_OPEN;
+}
+
 static bool
 is_warm(struct source *s, const struct object *o)
 {

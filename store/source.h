@@ -57,6 +57,9 @@ int source_open(struct source *s, int64_t object_id,
  * whatever the reason, source_open knows. */
 int source_open_local(struct source *s, int64_t object_id,
     struct message **ret) MUST_CHECK;
+/* Is its body cached, and can its key be expected to be opened without asking
+ * KMS? Asks nobody, reads nothing. */
+bool source_is_local(struct source *s, int64_t object_id);
 /* Have it at hand: its body cached and its key held or sealed; *ret_bytes: what
  * had to be fetched for that, 0 when it was already. Errors of source_open. */
 int source_warm(struct source *s, int64_t object_id,

@@ -186,7 +186,7 @@ def test_no_cache(bench):
 
 
 def test_remount(bench):
-    """From the cache as well, and no request but for the seal's key."""
+    """From the cache, and no request but for the seal's key."""
     bench.cloud.generate("mail", "inbound/", 300, seed=1)
     m = bench.mount("s3://mail/inbound", "--kms-rate", "100000")
     m.sync()
@@ -196,7 +196,6 @@ def test_remount(bench):
     for p in ordered(m, "directory"):
         read(p)
     equal(gets(bench), (0, 1), "requests after a remount")
-    assert m.status()["ahead"]["read"] > 200, m.status()["ahead"]
 
 
 def warm(bench, m, *args, ok=(0,)):
