@@ -372,16 +372,17 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct prefetch *p = ops_of(req)->prefetch;
 	bool is_message;
+	int r;
 
 	begin(req, OPS_READ);
 	if (off == 0)
 		prefetch_begin(p, (int64_t)ino);
-	if (read_reply(req, ino, size, off, false, &is_message) ==
-	    -EINPROGRESS)
+	r = read_reply(req, ino, size, off, false, &is_message);
+	if (r == -EINPROGRESS)
 		read_later(req, ino, size, off);
 	/* The reader has its answer, or waits for S3, while we look ahead. */
 	if (is_message && off == 0)
-		prefetch_read(p, (int64_t)ino);
+		prefetch_read(p, (int64_t)ino, r != -EINPROGRESS);
 }
 
 static void

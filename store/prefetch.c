@@ -11,6 +11,12 @@
 #define BEGUN 1024 /* a power of two */
 #define INBOX 256 /* reads that wait to be looked at; more are let go */
 
+/* That a message begins to be read. */
+struct note {
+	int64_t ino; /* 0: none */
+	bool is_local;
+};
+
 struct prefetch {
 	struct prefetch_opts o;	 /* constant */
 	struct streams *streams; /* whoever is_busy */
@@ -19,7 +25,7 @@ struct prefetch {
 	atomic_int_fast64_t begun[BEGUN];
 	pthread_mutex_t lock;
 	bool is_busy;		   /* [lock] someone looks at the inbox */
-	int64_t inbox[INBOX];	   /* [lock] a ring */
+	struct note inbox[INBOX];  /* [lock] a ring */
 	unsigned first, n;	   /* [lock] */
 	struct stream_stats stats; /* [lock] */
 };
@@ -156,33 +162,33 @@ prefetch_free(struct prefetch *p)
 
 /* Into the inbox. Returns whether to look at it, as nobody does. */
 static bool
-post(struct prefetch *p, int64_t ino)
+post(struct prefetch *p, struct note note)
 {
 	LOCK_SCOPE(&p->lock);
 	if (p->n < INBOX)
-		p->inbox[(p->first + p->n++) % INBOX] = ino;
+		p->inbox[(p->first + p->n++) % INBOX] = note;
 	if (p->is_busy)
 		return false;
 	p->is_busy = true;
 	return true;
 }
 
-/* The next read to look at; 0 ends it. */
-static int64_t
+/* The next read to look at, if there is one. */
+static struct note
 next(struct prefetch *p)
 {
-	int64_t ino = 0;
+	struct note note = { 0, false };
 
 	LOCK_SCOPE(&p->lock);
 	streams_get_stats(p->streams, &p->stats);
 	if (p->n == 0) {
 		p->is_busy = false;
-		return 0;
+		return note;
 	}
-	ino = p->inbox[p->first];
+	note = p->inbox[p->first];
 	p->first = (p->first + 1) % INBOX;
 	p->n--;
-	return ino;
+	return note;
 }
 
 void
@@ -192,12 +198,14 @@ prefetch_begin(struct prefetch *p, int64_t ino)
 }
 
 void
-prefetch_read(struct prefetch *p, int64_t ino)
+prefetch_read(struct prefetch *p, int64_t ino, bool is_local)
 {
-	if (p->o.unread_max == 0 || !post(p, ino))
+	struct note note = { ino, is_local };
+
+	if (p->o.unread_max == 0 || !post(p, note))
 		return;
-	while ((ino = next(p)) != 0)
-		streams_read(p->streams, ino);
+	while ((note = next(p)).ino != 0)
+		streams_read(p->streams, note.ino, note.is_local);
 }
 
 void

@@ -33,8 +33,8 @@ DEFINE_FREEP(struct prefetch, prefetch_free)
 /* A message (or anything else) is about to be read from its beginning: it is
  * not opened ahead any more. Next to nothing. */
 void prefetch_begin(struct prefetch *p, int64_t ino);
-/* The reader has its answer, or waits for S3: look ahead. */
-void prefetch_read(struct prefetch *p, int64_t ino);
+/* The reader has its answer (is_local), or waits for S3: look ahead. */
+void prefetch_read(struct prefetch *p, int64_t ino, bool is_local);
 
 void prefetch_get_stats(struct prefetch *p, struct stream_stats *ret);
 

@@ -367,7 +367,7 @@ is_walk(struct streams *s, enum place_order order, const struct index_place *at)
 }
 
 void
-streams_read(struct streams *s, int64_t ino)
+streams_read(struct streams *s, int64_t ino, bool is_local)
 {
 	struct ahead *a = find_ahead(s, ino);
 	struct index_place at;
@@ -376,7 +376,7 @@ streams_read(struct streams *s, int64_t ino)
 		on_hit(s, a);
 		return;
 	}
-	if (s->o.place(s->o.arg, ino, 0, &at) < 0)
+	if (is_local || s->o.place(s->o.arg, ino, 0, &at) < 0)
 		return;
 	for (size_t i = 0; i < WALKS; i++)
 		if (is_on_walk(s, &s->walk[i], &at)) {

@@ -10,7 +10,7 @@
  * within twice what was read of it, STREAM_FIRST, and the limits.
  *
  * No threads, no clock; what it knows of the directory comes through functions.
- * Readers that go at random cost one look-up of a place each. */
+ * Readers that go at random cost a few look-ups of places each. */
 #ifndef SESFS_STORE_STREAM_H
 #define SESFS_STORE_STREAM_H
 
@@ -42,8 +42,10 @@ int streams_new(const struct stream_opts *o, struct streams **ret) MUST_CHECK;
 void streams_free(struct streams *s);
 DEFINE_FREEP(struct streams, streams_free)
 
-/* A message begins to be read. */
-void streams_read(struct streams *s, int64_t ino);
+/* A message begins to be read. is_local: it was at hand; unless it was fetched
+ * ahead, that says nothing of a walk that waits for anything, and costs
+ * nothing. */
+void streams_read(struct streams *s, int64_t ino, bool is_local);
 
 struct stream_stats {
 	uint64_t fetched, fetched_bytes; /* ahead */

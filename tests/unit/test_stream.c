@@ -221,7 +221,7 @@ test_ways(void)
 			int64_t ino = step_of(d, (enum way)w, i);
 
 			late += !was_fetched(d, ino);
-			streams_read(s, ino);
+			streams_read(s, ino, false);
 		}
 		CHECK_EQ(late, 2);
 		CHECK(is_unique(d));
@@ -244,7 +244,7 @@ test_end(void)
 	struct stream_stats st;
 
 	for (size_t i = 0; i < MAILS; i++)
-		streams_read(s, d->ino[i]);
+		streams_read(s, d->ino[i], false);
 	CHECK_EQ(d->n, MAILS - 2);
 	streams_get_stats(s, &st);
 	CHECK_EQ(st.unread_bytes, 0);
@@ -260,7 +260,7 @@ test_stop(void)
 		struct streams *s = new_streams(d);
 
 		for (size_t i = 0; i < steps; i++)
-			streams_read(s, d->ino[i]);
+			streams_read(s, d->ino[i], false);
 		CHECK(steps >= 2 || d->n == 0);
 		CHECK(d->n <= steps + 2 * steps + STREAM_FIRST);
 		CHECK(d->n <= steps + WINDOW);
@@ -277,7 +277,7 @@ test_random(void)
 	uint32_t state = 7;
 
 	for (size_t i = 0; i < 1000; i++)
-		streams_read(s, d->ino[next_random(&state) % MAILS]);
+		streams_read(s, d->ino[next_random(&state) % MAILS], false);
 	CHECK(d->n <= 200);
 	CHECK(d->queries <= 1000 * 3);
 	finish(s, d);
@@ -298,7 +298,7 @@ test_several(void)
 
 		for (size_t k = 0; k < NELEMS(ino); k++) {
 			late += !was_fetched(d, ino[k]);
-			streams_read(s, ino[k]);
+			streams_read(s, ino[k], false);
 		}
 	}
 	CHECK(late <= 30);
@@ -316,14 +316,14 @@ test_many(void)
 
 	for (size_t w = 0; w < 40; w++)
 		for (size_t i = 0; i < 30; i++)
-			streams_read(s, d->ino[100 * w + i]);
+			streams_read(s, d->ino[100 * w + i], false);
 	streams_get_stats(s, &st);
 	CHECK_EQ(st.fetched_bytes,
 	    st.unread_bytes + st.wasted_bytes + st.hits * SIZE);
 	CHECK(st.wasted_bytes > 0);
 	for (size_t i = 0; i < 30; i++)
 		for (size_t w = 0; w < 40; w++) {
-			streams_read(s, d->ino[100 * w + 50 + i]);
+			streams_read(s, d->ino[100 * w + 50 + i], false);
 			streams_get_stats(s, &st);
 			CHECK(st.unread_bytes <= UNREAD_MAX);
 		}
@@ -343,18 +343,18 @@ test_large(void)
 
 	d->size = UNREAD_MAX / 3;
 	for (size_t i = 0; i < 50; i++) {
-		streams_read(s, d->ino[i]);
+		streams_read(s, d->ino[i], false);
 		streams_get_stats(s, &st);
 		CHECK(st.unread_bytes <= UNREAD_MAX);
 	}
 	CHECK_EQ(st.hits, 48);
 	d->size = UNREAD_MAX + 1;
 	for (size_t i = 50; i < 60; i++)
-		streams_read(s, d->ino[i]);
+		streams_read(s, d->ino[i], false);
 	CHECK(!was_fetched(d, d->ino[59]));
 	d->size = SIZE;
 	for (size_t i = 60; i < 80; i++)
-		streams_read(s, d->ino[i]);
+		streams_read(s, d->ino[i], false);
 	CHECK(was_fetched(d, d->ino[79]));
 	finish(s, d);
 }
@@ -368,19 +368,42 @@ test_full(void)
 
 	d->is_full = true;
 	for (size_t i = 0; i < 20; i++)
-		streams_read(s, d->ino[i]);
+		streams_read(s, d->ino[i], false);
 	CHECK_EQ(d->n, 0);
 	d->is_full = false;
 	for (size_t i = 20; i < 40; i++)
-		streams_read(s, d->ino[i]);
+		streams_read(s, d->ino[i], false);
 	CHECK(was_fetched(d, d->ino[39]));
-	streams_read(s, 5); /* no message of any directory */
+	streams_read(s, 5, false); /* no message of any directory */
+	finish(s, d);
+}
+
+/* What was at hand begins no walk and asks nobody; what was fetched ahead
+ * continues one. */
+static void
+test_local(void)
+{
+	struct dir *d = new_dir();
+	struct streams *s = new_streams(d);
+	struct stream_stats st;
+
+	for (size_t i = 0; i < 50; i++)
+		streams_read(s, d->ino[i], true);
+	CHECK_EQ(d->queries, 0);
+	CHECK_EQ(d->n, 0);
+	streams_read(s, d->ino[50], false);
+	streams_read(s, d->ino[51], false);
+	for (size_t i = 52; i < 100; i++)
+		streams_read(s, d->ino[i], true);
+	streams_get_stats(s, &st);
+	CHECK_EQ(st.hits, 48);
 	finish(s, d);
 }
 
 int
 main(void)
 {
+	test_local();
 	test_ways();
 	test_end();
 	test_stop();
