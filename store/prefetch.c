@@ -68,17 +68,18 @@ run_open(struct pool_job *job)
 }
 
 /* What fetch() returns for a message that is here already. */
-static char is_here;
+static char here;
 
 static void *
-fetch(void *arg, const struct index_place *place)
+fetch(void *arg, const struct index_place *place, bool *ret_here)
 {
 	struct prefetch *p = arg;
 	int_fast64_t ino = place->at[PLACE_INO];
 	struct open_job *j;
 
-	if (source_is_local(p->o.source, place->object_id))
-		return &is_here;
+	*ret_here = source_is_local(p->o.source, place->object_id);
+	if (*ret_here)
+		return &here;
 	if ((j = calloc(1, sizeof(*j))) == NULL)
 		return NULL;
 	j->job.run = run_open;
@@ -100,7 +101,7 @@ forget(void *arg, void *fetched)
 {
 	struct open_job *j = fetched;
 
-	if (fetched == &is_here)
+	if (fetched == &here)
 		return;
 	atomic_store(&j->is_wanted, false);
 	job_unref(j);

@@ -24,8 +24,9 @@ struct walk {
 /* A message ahead of a walk. */
 struct ahead {
 	int64_t ino; /* 0: free */
-	uint64_t bytes;
+	uint64_t bytes; /* 0 when it was here */
 	void *fetched;
+	bool was_here;
 	unsigned walk;
 };
 
@@ -184,21 +185,21 @@ make_room(struct streams *s, uint64_t bytes)
 static bool
 fetch(struct streams *s, struct walk *w, const struct index_place *p)
 {
-	int64_t ino = p->at[PLACE_INO];
-	void *fetched;
+	struct ahead a = { .ino = p->at[PLACE_INO],
+		.walk = (unsigned)(w - s->walk) };
 
-	if (find_ahead(s, ino)->ino != 0)
+	if (find_ahead(s, a.ino)->ino != 0)
 		return true; /* ahead of another one already */
 	if (!make_room(s, p->size) ||
-	    (fetched = s->o.fetch(s->o.arg, p)) == NULL)
+	    (a.fetched = s->o.fetch(s->o.arg, p, &a.was_here)) == NULL)
 		return false;
-	*find_ahead(s, ino) = (struct ahead){ ino, p->size, fetched,
-		(unsigned)(w - s->walk) };
+	a.bytes = a.was_here ? 0 : p->size;
+	*find_ahead(s, a.ino) = a;
 	w->unread++;
-	w->unread_bytes += p->size;
-	s->stats.unread_bytes += p->size;
-	s->stats.fetched++;
-	s->stats.fetched_bytes += p->size;
+	w->unread_bytes += a.bytes;
+	s->stats.unread_bytes += a.bytes;
+	s->stats.fetched += !a.was_here;
+	s->stats.fetched_bytes += a.bytes;
 	return true;
 }
 
@@ -259,7 +260,7 @@ on_hit(struct streams *s, struct ahead *a)
 {
 	struct walk *w = &s->walk[a->walk];
 
-	s->stats.hits++;
+	s->stats.hits += !a->was_here;
 	take_ahead(s, a);
 	w->window = w->window + 2 < s->o.window ? w->window + 2 :
 						  s->o.window;

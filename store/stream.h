@@ -27,8 +27,10 @@ struct stream_opts {
 	    struct index_place *ret);
 	int (*places)(void *arg, enum place_order order, bool is_backward,
 	    int64_t parent, int64_t from, struct index_place *ret, size_t n);
-	/* Fetch this one ahead; what `forget` is to be given. NULL: not now. */
-	void *(*fetch)(void *arg, const struct index_place *p);
+	/* Fetch this one ahead; what `forget` is to be given. NULL: not now.
+	 * *ret_here: it is here already, nothing needs to be fetched; such a
+	 * one leads the walk on and counts for nothing. */
+	void *(*fetch)(void *arg, const struct index_place *p, bool *ret_here);
 	/* It is ahead no more: it is being read, or its walk is given up. What
 	 * has not begun yet need not. */
 	void (*forget)(void *arg, void *fetched);

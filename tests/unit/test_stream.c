@@ -21,6 +21,7 @@ struct dir {
 	size_t n;
 	unsigned queries;
 	bool is_full; /* fetch says no */
+	bool is_here; /* fetch says that there is no need */
 };
 
 static int64_t
@@ -87,9 +88,11 @@ fake_places(void *arg, enum place_order order, bool is_backward,
 }
 
 static void *
-fake_fetch(void *arg, const struct index_place *p)
+fake_fetch(void *arg, const struct index_place *p, bool *ret_here)
 {
 	struct dir *d = arg;
+
+	*ret_here = d->is_here;
 
 	if (d->is_full)
 		return NULL;
@@ -400,9 +403,37 @@ test_local(void)
 	finish(s, d);
 }
 
+/* What is here already leads on to what is not, and is in no figure. */
+static void
+test_here(void)
+{
+	struct dir *d = new_dir();
+	struct streams *s = new_streams(d);
+	struct stream_stats st;
+
+	d->is_here = true;
+	for (size_t i = 0; i < 100; i++)
+		streams_read(s, d->ino[i], i >= 2);
+	CHECK(was_fetched(d, d->ino[100]));
+	streams_get_stats(s, &st);
+	CHECK_EQ(st.fetched, 0);
+	CHECK_EQ(st.fetched_bytes, 0);
+	CHECK_EQ(st.hits, 0);
+	CHECK_EQ(st.unread_bytes, 0);
+	d->is_here = false;
+	for (size_t i = 100; i < 300; i++)
+		streams_read(s, d->ino[i], was_fetched(d, d->ino[i]));
+	streams_get_stats(s, &st);
+	CHECK(st.hits > 100);
+	CHECK(st.fetched >= st.hits);
+	CHECK_EQ(st.wasted_bytes, 0);
+	finish(s, d);
+}
+
 int
 main(void)
 {
+	test_here();
 	test_local();
 	test_ways();
 	test_end();
