@@ -89,12 +89,8 @@ report(struct run *run)
 static bool
 wait_below(struct run *run, unsigned n)
 {
-	struct timespec until;
+	const struct timespec until = cond_after_ms(PROGRESS_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += PROGRESS_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	LOCK_SCOPE(&run->lock);
 	while (run->in_flight >= n)
 		if (pthread_cond_timedwait(&run->landed, &run->lock, &until) ==
@@ -275,7 +271,6 @@ warm_run(const struct warm_opts *o, const char *folder,
     struct warm_progress *ret)
 {
 	struct run run = { .o = o, .lock = PTHREAD_MUTEX_INITIALIZER };
-	pthread_condattr_t attr;
 	int64_t at = 0;
 	int r;
 
@@ -284,10 +279,7 @@ warm_run(const struct warm_opts *o, const char *folder,
 		return -ENOSPC;
 	if (folder != NULL && (r = find_folder(o->index, folder, &at)) < 0)
 		return r;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&run.landed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&run.landed);
 	r = each(&run, folder != NULL ? &at : NULL, count_one);
 	if (r == 0)
 		r = each(&run, folder != NULL ? &at : NULL, warm_one);

@@ -75,7 +75,6 @@ take_table(struct blobcache *c)
 int
 blobcache_open(const char *dir, uint64_t limit, struct blobcache **ret)
 {
-	pthread_condattr_t attr;
 	struct blobcache *c;
 	int r, fd = -1;
 
@@ -84,13 +83,9 @@ blobcache_open(const char *dir, uint64_t limit, struct blobcache **ret)
 		return -ENOMEM;
 	c->limit = limit;
 	c->table_fd = -1;
-	clock_gettime(CLOCK_MONOTONIC, &c->ready_by);
-	c->ready_by.tv_sec += BLOBCACHE_WAIT_S;
+	c->ready_by = cond_after_ms(BLOBCACHE_WAIT_S * 1000);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->progress, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&c->progress);
 	r = open_dir(dir, &fd);
 	blobseg_init(&c->segs, fd, limit, &c->lock);
 	if (r == 0)

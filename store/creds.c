@@ -70,14 +70,10 @@ free_providers(const struct creds_provider *p, size_t n)
 static void
 init_locks(struct creds *c)
 {
-	pthread_condattr_t attr;
 
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->settled, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->turn, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&c->turn);
 }
 
 int
@@ -349,10 +345,9 @@ wait_turn_locked(struct creds *c, int64_t now)
 {
 	int64_t s = c->renew_unix == 0 || c->is_in_flight ? LOOK_S :
 	    c->renew_unix - now;
-	struct timespec until;
+	const struct timespec until = cond_after_ms(1000 *
+	    (s < LOOK_S ? s : LOOK_S));
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += s < LOOK_S ? s : LOOK_S;
 	pthread_cond_timedwait(&c->turn, &c->lock, &until);
 }
 

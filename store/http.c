@@ -281,7 +281,6 @@ destroy(struct http *h)
 int
 http_new(const struct http_opts *o, struct http **ret)
 {
-	pthread_condattr_t attr;
 	struct http *h;
 	int r = 0;
 
@@ -293,10 +292,7 @@ http_new(const struct http_opts *o, struct http **ret)
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&h->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->stopped_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&h->stopped_cond);
 	h->jobs = o->jobs > 0 ? o->jobs : 64;
 	h->setup.connect_ms = o->connect_ms > 0 ? o->connect_ms : 10000;
 	h->setup.stall_ms = o->stall_ms > 0 ? o->stall_ms : 30000;
@@ -415,16 +411,9 @@ http_do(struct http *h, const struct http_request *req,
 int
 http_sleep_ms(struct http *h, int64_t ms)
 {
-	struct timespec until;
+	const struct timespec until = cond_after_ms(ms);
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	LOCK_SCOPE(&h->lock);
 	while (!h->is_stopping && r == 0)
 		r = pthread_cond_timedwait(&h->stopped_cond, &h->lock, &until);

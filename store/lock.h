@@ -1,4 +1,4 @@
-/* lock.h -- scoped mutexes and the order of all locks.
+/* lock.h -- scoped mutexes, waits with a limit, and the order of all locks.
  *
  * LOCK_SCOPE(&m) holds m until the end of the block. A nested LOCK_SCOPE in
  * one function trips -Wshadow, which is wanted: two locks at once are rare and
@@ -21,6 +21,36 @@
 #define SESFS_STORE_LOCK_H
 
 #include <pthread.h>
+#include <stdint.h>
+#include <time.h>
+
+/* A condition whose timed waits go by the monotonic clock. */
+static inline void
+cond_init_monotonic(pthread_cond_t *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+/* For such a wait: the time `ms` milliseconds (>= 0) from now. */
+static inline struct timespec
+cond_after_ms(int64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
 
 static inline void
 lock_scope_end_(pthread_mutex_t **m)

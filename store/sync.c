@@ -33,17 +33,13 @@ int
 sync_new(const struct sync_opts *o, struct sync **ret)
 {
 	struct sync *s = calloc(1, sizeof(*s));
-	pthread_condattr_t attr;
 
 	*ret = s;
 	if (s == NULL)
 		return -ENOMEM;
 	s->o = *o;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&s->changed);
 	return 0;
 }
 
@@ -177,8 +173,7 @@ wait_for_turn(struct sync *s, bool *ret_asked)
 	struct timespec until;
 
 	LOCK_SCOPE(&s->lock);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += s->status.poll_s;
+	until = cond_after_ms(s->status.poll_s * 1000);
 	s->status.next_pass_in_s = until.tv_sec; /* made relative when asked */
 	while (!s->is_stopping && !s->is_kicked)
 		if (pthread_cond_timedwait(&s->changed, &s->lock, &until) ==

@@ -13,6 +13,7 @@
 /* A worker asks S3, then KMS, then decrypts: while some do the one, others do
  * the other. How many requests there are at once is http's business. */
 #define WORKERS_PER_JOB 2
+#define GATHER_MS 50	/* wait for a batch to become full */
 #define FEED 256	/* pending objects read from the index at once */
 #define FAILURES_MAX 64 /* in a row: is it the network, or all of AWS? */
 
@@ -135,15 +136,9 @@ worker(void *arg)
 static size_t
 take_results(struct work *w, struct sync_result *ret, bool *ret_end)
 {
-	struct timespec until;
+	const struct timespec until = cond_after_ms(GATHER_MS);
 	size_t n;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += 50 * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
 	LOCK_SCOPE(&w->lock);
 	while (w->done_n < SYNC_BATCH && w->workers > 0)
 		if (pthread_cond_timedwait(&w->out, &w->lock, &until) ==
@@ -213,7 +208,6 @@ sync_look(struct sync *s)
 {
 	struct index_counts counts;
 	unsigned workers = WORKERS_PER_JOB * s->o.jobs;
-	pthread_condattr_t attr;
 	struct work w = { .sync = s };
 	pthread_t *thread;
 	int r;
@@ -238,11 +232,8 @@ sync_look(struct sync *s)
 		return -ENOMEM;
 	}
 	pthread_mutex_init(&w.lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w.out, &attr);
-	pthread_cond_init(&w.room, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&w.out);
+	cond_init_monotonic(&w.room);
 	r = run_work(s, &w, thread, workers);
 	pthread_cond_destroy(&w.out);
 	pthread_cond_destroy(&w.room);
