@@ -145,17 +145,15 @@ int index_merge_pages(struct index *ix, const char *prefix,
 int index_cuts(struct index *ix, const char *prefix, size_t every, char **ret,
     size_t max) MUST_CHECK;
 
-/* Up to n ids of PENDING objects whose retry_at has come: never-tried ones
- * first, then oldest last_modified first; only those after the cursor of the
- * caller (all zero at first; updated). Returns the count. */
+/* Up to n PENDING objects whose retry_at has come: never-tried ones first, then
+ * oldest last_modified first; only those after the cursor of the caller (all
+ * zero at first; updated). Returns the count; the caller calls object_clear for
+ * each. */
 struct index_cursor {
 	int64_t tries, last_modified, id;
 };
 int index_pending(struct index *ix, int64_t now_unix, struct index_cursor *c,
-    int64_t *ret_ids, size_t n) MUST_CHECK;
-/* The same, whole: the caller calls object_clear for each. */
-int index_pending_objects(struct index *ix, int64_t now_unix,
-    struct index_cursor *c, struct object *ret, size_t n) MUST_CHECK;
+    struct object *ret, size_t n) MUST_CHECK;
 
 /* ret is cleared on failure; else the caller calls object_clear. by_key: the
  * READY one, else the PENDING or REFUSED one; never one that is GONE. */

@@ -193,11 +193,6 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "SELECT id FROM object INDEXED BY object_refused "
 	    "WHERE state = 2 AND retry_at > 0)" },
 	[Q_PENDING] = { "find pending objects",
-	    "SELECT tries, last_modified, id FROM object "
-	    "INDEXED BY object_pending WHERE state = 0 AND "
-	    "(tries, last_modified, id) > (?1, ?2, ?3) AND retry_at <= ?4 "
-	    "ORDER BY tries, last_modified, id LIMIT ?5" },
-	[Q_PENDING_OBJECTS] = { "read pending objects",
 	    "SELECT " OBJECT " FROM object o "
 	    "INDEXED BY object_pending WHERE o.state = 0 AND "
 	    "(o.tries, o.last_modified, o.id) > (?1, ?2, ?3) AND "

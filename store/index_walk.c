@@ -183,7 +183,7 @@ index_each_entry(struct index *ix, int64_t dir, index_entry_fn *fn, void *arg)
 
 int
 index_pending(struct index *ix, int64_t now_unix, struct index_cursor *cur,
-    int64_t *ret_ids, size_t n)
+    struct object *ret, size_t n)
 {
 	READER(rd);
 	STMT(st);
@@ -197,29 +197,6 @@ index_pending(struct index *ix, int64_t now_unix, struct index_cursor *cur,
 		 V_INT(cur->last_modified), V_INT(cur->id), V_INT(now_unix),
 		 V_INT(n));
 	     r == 1; r = conn_next(rd.c, Q_PENDING, st)) {
-		cur->tries = sqlite3_column_int64(st, 0);
-		cur->last_modified = sqlite3_column_int64(st, 1);
-		cur->id = ret_ids[count++] = sqlite3_column_int64(st, 2);
-	}
-	return r < 0 ? r : count;
-}
-
-int
-index_pending_objects(struct index *ix, int64_t now_unix,
-    struct index_cursor *cur, struct object *ret, size_t n)
-{
-	READER(rd);
-	STMT(st);
-	int r, count = 0;
-
-	if (n > INT32_MAX)
-		n = INT32_MAX;
-	if ((r = reader_begin(ix, &rd)) < 0)
-		return r;
-	for (r = QUERY(rd.c, Q_PENDING_OBJECTS, &st, V_INT(cur->tries),
-		 V_INT(cur->last_modified), V_INT(cur->id), V_INT(now_unix),
-		 V_INT(n));
-	     r == 1; r = conn_next(rd.c, Q_PENDING_OBJECTS, st)) {
 		struct object *o = &ret[count];
 
 		if ((r = object_read(st, 0, o)) < 0)

@@ -43,7 +43,7 @@ next_object(struct work *w, struct object *ret)
 	if (w->stop != 0 || atomic_load(&w->sync->cancelled))
 		return false;
 	if (w->feed_at == w->feed_n && !w->is_dry) {
-		int n = index_pending_objects(w->sync->o.index,
+		int n = index_pending(w->sync->o.index,
 		    stamp_now_unix(), &w->cursor, w->feed, FEED);
 
 		w->feed_at = 0;

@@ -16,6 +16,7 @@
 #include "store/blobcache.h"
 #include "store/log.h"
 #include "tmpdir.h"
+#include "tests/bench/bench.h"
 
 #define ROUNDS 3 /* the best of them counts */
 
@@ -38,25 +39,6 @@ struct work {
 	int64_t first, n;
 	size_t len;
 };
-
-static void
-must(int r, const char *what)
-{
-	if (r < 0) {
-		fprintf(stderr, "bench_blobcache: %s: %s\n", what,
-		    strerror(-r));
-		exit(1);
-	}
-}
-
-static double
-now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static double
 cpu_s(void)

@@ -13,6 +13,7 @@
 
 #include "store/index.h"
 #include "tmpdir.h"
+#include "tests/bench/bench.h"
 
 #define PAGE 1000  /* of a listing */
 #define BATCH 256  /* published at once */
@@ -25,24 +26,6 @@ struct bench {
 	char (*keys)[48];
 	char (*etags)[36];
 };
-
-static void
-must(int r, const char *what)
-{
-	if (r < 0) {
-		fprintf(stderr, "bench_index: %s: %s\n", what, strerror(-r));
-		exit(1);
-	}
-}
-
-static double
-now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void
 report(const char *what, size_t n, double since)
@@ -127,25 +110,23 @@ list(struct bench *b, const char *what)
 }
 
 static void
-publish_one(struct bench *b, int64_t id)
+publish_one(struct bench *b, struct object *o)
 {
 	char name[INDEX_NAME_MAX + 1];
 	int64_t ino, replaced;
-	struct object o;
 
-	must(index_object(b->ix, id, &o), "object");
-	o.plain_size = o.size - 16;
-	o.crlf_size = o.plain_size;
-	o.suite = SUITE_GCM;
-	o.kms_key_id = 1;
+	o->plain_size = o->size - 16;
+	o->crlf_size = o->plain_size;
+	o->suite = SUITE_GCM;
+	o->kms_key_id = 1;
 	snprintf(name, sizeof(name), "%lld.%.26s.sesfs,S=%llu,W=%llu",
-	    (long long)o.last_modified_unix, o.key + 8,
-	    (unsigned long long)o.plain_size,
-	    (unsigned long long)o.crlf_size);
-	must(index_object_publish(b->ix, &o, b->inbox, name,
-		 o.last_modified_unix * 1000000000, &ino, &replaced),
+	    (long long)o->last_modified_unix, o->key + 8,
+	    (unsigned long long)o->plain_size,
+	    (unsigned long long)o->crlf_size);
+	must(index_object_publish(b->ix, o, b->inbox, name,
+		 o->last_modified_unix * 1000000000, &ino, &replaced),
 	    "publish");
-	object_clear(&o);
+	object_clear(o);
 }
 
 static void
@@ -153,13 +134,13 @@ publish(struct bench *b)
 {
 	struct index_cursor cur = { 0 };
 	double since = now_s();
-	int64_t id[BATCH];
+	struct object o[BATCH];
 	int n;
 
-	while ((n = index_pending(b->ix, INT64_MAX, &cur, id, BATCH)) > 0) {
+	while ((n = index_pending(b->ix, INT64_MAX, &cur, o, BATCH)) > 0) {
 		must(index_batch_begin(b->ix), "begin");
 		for (int i = 0; i < n; i++)
-			publish_one(b, id[i]);
+			publish_one(b, &o[i]);
 		must(index_batch_end(b->ix, true), "commit");
 	}
 	must(n, "pending");

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/bench.h"
+
 #define BUFFER (1u << 20)
 #define MAX_THREADS 256
 
@@ -46,15 +48,6 @@ struct walk {
 	size_t next; /* atomic: the file to be taken by a thread */
 	uint64_t bytes; /* atomic */
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void
 die(const char *what)

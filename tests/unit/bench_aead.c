@@ -10,18 +10,10 @@
 
 #include "crypto/aead.h"
 #include "crypto/crypto.h"
+#include "tests/bench/bench.h"
 
 #define ROUNDS 5	   /* the best one counts */
 #define ROUND_NS 20000000u /* 20 ms */
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Nanoseconds to open `len` bytes; negative on failure. */
 static double

@@ -90,13 +90,29 @@ dir_cur(struct index *ix)
 	return ino_of(ix, INDEX_ROOT_INO, "cur");
 }
 
+/* The ids of up to 256 objects that index_pending() finds; their count. */
+static inline int
+pending_ids(struct index *ix, int64_t now_unix, struct index_cursor *cur,
+    int64_t *ret, size_t n)
+{
+	static struct object o[256];
+	int count;
+
+	count = index_pending(ix, now_unix, cur, o, n < 256 ? n : 256);
+	for (int i = 0; i < count; i++) {
+		ret[i] = o[i].id;
+		object_clear(&o[i]);
+	}
+	return count;
+}
+
 static inline int64_t
 first_pending(struct index *ix)
 {
 	struct index_cursor cur = { 0 };
 	int64_t id = 0;
 
-	return index_pending(ix, INT64_MAX, &cur, &id, 1) == 1 ? id : 0;
+	return pending_ids(ix, INT64_MAX, &cur, &id, 1) == 1 ? id : 0;
 }
 
 /* A listed object of 100 bytes; its id. */

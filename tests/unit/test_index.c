@@ -463,7 +463,7 @@ test_pending(void)
 			CHECK_EQ(index_object_retry(ix, (int64_t)i + 1,
 				     objects[i].retry_at), 0);
 	}
-	while ((n = index_pending(ix, 1000, &cur, id, 2)) > 0)
+	while ((n = pending_ids(ix, 1000, &cur, id, 2)) > 0)
 		for (int i = 0; i < n; i++) {
 			CHECK_EQ(index_object(ix, id[i], &o[0]), 0);
 			strcat(got, o[0].key);
@@ -473,7 +473,7 @@ test_pending(void)
 	CHECK_STR(got, want);
 	cur = (struct index_cursor){ 0 };
 	got[0] = '\0';
-	while ((n = index_pending_objects(ix, 1000, &cur, o, 2)) > 0)
+	while ((n = index_pending(ix, 1000, &cur, o, 2)) > 0)
 		for (int i = 0; i < n; i++) {
 			strcat(got, o[i].key);
 			CHECK_EQ(o[i].state, OBJECT_PENDING);
@@ -833,7 +833,7 @@ test_counts_and_walks(void)
 	CHECK_EQ(c.refused, 1);
 	CHECK_EQ(c.pending, 194);
 	/* What was tried comes after all that never was. */
-	CHECK_EQ(index_pending(ix, 1000, &cursor, ids, 200), 194);
+	CHECK_EQ(pending_ids(ix, 1000, &cursor, ids, 200), 194);
 	CHECK_EQ(ids[193], 6);
 	/* In a hurry, time is no matter. */
 	CHECK_EQ(index_object_retry(ix, 6, 5000), 0);
@@ -845,7 +845,7 @@ test_counts_and_walks(void)
 	CHECK_EQ(index_hurry(ix), 0);
 	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 1000), 0);
 	memset(&cursor, 0, sizeof(cursor));
-	CHECK_EQ(index_pending(ix, 1000, &cursor, ids, 200), 194);
+	CHECK_EQ(pending_ids(ix, 1000, &cursor, ids, 200), 194);
 	CHECK_EQ(index_retry_refused(ix), 0);
 	CHECK_EQ(index_counts(ix, &c), 0);
 	CHECK_EQ(c.refused, 0);
