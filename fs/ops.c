@@ -375,8 +375,6 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	int r;
 
 	begin(req, OPS_READ);
-	if (off == 0)
-		prefetch_begin(p, (int64_t)ino);
 	r = read_reply(req, ino, size, off, false, &is_message);
 	if (r == -EINPROGRESS)
 		read_later(req, ino, size, off);

@@ -8,7 +8,6 @@
 
 #include "store/lock.h"
 
-#define BEGUN 1024 /* a power of two */
 #define INBOX 256 /* reads that wait to be looked at; more are let go */
 
 /* That a message begins to be read. */
@@ -20,9 +19,6 @@ struct note {
 struct prefetch {
 	struct prefetch_opts o;	 /* constant */
 	struct streams *streams; /* whoever is_busy */
-	/* Inodes that readers came to since they were to be fetched, each at
-	 * its hash: the reader's word is quicker than the inbox. */
-	atomic_int_fast64_t begun[BEGUN];
 	pthread_mutex_t lock;
 	bool is_busy;		   /* [lock] someone looks at the inbox */
 	struct note inbox[INBOX];  /* [lock] a ring */
@@ -33,17 +29,11 @@ struct prefetch {
 /* The pool's until it has run, and the streams' until they forget it. */
 struct open_job {
 	struct pool_job job; /* first */
-	struct prefetch *prefetch;
-	int64_t ino, object_id;
+	struct source *source;
+	int64_t object_id;
 	atomic_bool is_wanted;
 	atomic_int refs;
 };
-
-static atomic_int_fast64_t *
-begun_slot(struct prefetch *p, int64_t ino)
-{
-	return &p->begun[(uint64_t)ino & (BEGUN - 1)];
-}
 
 static void
 job_unref(struct open_job *j)
@@ -57,12 +47,10 @@ static void
 run_open(struct pool_job *job)
 {
 	struct open_job *j = (struct open_job *)job;
-	struct prefetch *p = j->prefetch;
 	struct message *m = NULL;
 
 	if (atomic_load(&j->is_wanted) &&
-	    atomic_load(begun_slot(p, j->ino)) != j->ino &&
-	    source_open(p->o.source, j->object_id, &m) == 0)
+	    source_open(j->source, j->object_id, &m) == 0)
 		message_unref(m);
 	job_unref(j);
 }
@@ -74,7 +62,6 @@ static void *
 fetch(void *arg, const struct index_place *place, bool *ret_here)
 {
 	struct prefetch *p = arg;
-	int_fast64_t ino = place->at[PLACE_INO];
 	struct open_job *j;
 
 	*ret_here = source_is_local(p->o.source, place->object_id);
@@ -83,10 +70,8 @@ fetch(void *arg, const struct index_place *place, bool *ret_here)
 	if ((j = calloc(1, sizeof(*j))) == NULL)
 		return NULL;
 	j->job.run = run_open;
-	j->prefetch = p;
-	j->ino = ino;
+	j->source = p->o.source;
 	j->object_id = place->object_id;
-	(void)atomic_compare_exchange_strong(begun_slot(p, ino), &ino, 0);
 	atomic_init(&j->is_wanted, true);
 	atomic_init(&j->refs, 2);
 	if (pool_submit(p->o.pool, POOL_AHEAD, &j->job) < 0) {
@@ -190,12 +175,6 @@ next(struct prefetch *p)
 	p->first = (p->first + 1) % INBOX;
 	p->n--;
 	return note;
-}
-
-void
-prefetch_begin(struct prefetch *p, int64_t ino)
-{
-	atomic_store(begun_slot(p, ino), ino);
 }
 
 void

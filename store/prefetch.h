@@ -30,9 +30,6 @@ int prefetch_new(const struct prefetch_opts *o,
 void prefetch_free(struct prefetch *p);
 DEFINE_FREEP(struct prefetch, prefetch_free)
 
-/* A message (or anything else) is about to be read from its beginning: it is
- * not opened ahead any more. Next to nothing. */
-void prefetch_begin(struct prefetch *p, int64_t ino);
 /* The reader has its answer (is_local), or waits for S3: look ahead. */
 void prefetch_read(struct prefetch *p, int64_t ino, bool is_local);
 
