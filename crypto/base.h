@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -29,6 +30,13 @@
 	{                                                                      \
 		fn(*p);                                                        \
 	}
+
+/* free() of a copy that a struct keeps in a const member. */
+static inline void
+free_const(const void *p)
+{
+	free(__extension__(void *)(uintptr_t)p);
+}
 
 /* `len` bytes that belong to someone else; not zero-terminated. */
 struct slice {

@@ -54,12 +54,6 @@ mailbox_new(const struct mailbox_opts *o, struct mailbox **ret)
 	return 0;
 }
 
-static void
-free_const(const char *s)
-{
-	free(__extension__(char *)(uintptr_t)s);
-}
-
 void
 mailbox_free(struct mailbox *m)
 {

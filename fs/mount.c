@@ -224,12 +224,6 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 	return 0;
 }
 
-static void
-free_const(const char *s)
-{
-	free(__extension__(char *)(uintptr_t)s);
-}
-
 /* Anywhere: moved, or under another mount, it still serves. When mountinfo
  * cannot be read, nothing is known to have changed. */
 static bool
