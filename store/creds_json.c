@@ -29,12 +29,12 @@ fail(char why[CREDS_WHY_MAX], const char *what)
 	return -EPROTO;
 }
 
-/* A string member; absent or null is "". */
-static bool
-copy_string(const json_t *o, const char *name, char *ret, size_t size)
+bool
+creds_json_string(const json_t *o, const char *name, char *ret, size_t size)
 {
 	const json_t *v = json_object_get(o, name);
 
+	ret[0] = '\0';
 	if (v == NULL || json_is_null(v))
 		return true;
 	if (!json_is_string(v) || json_string_length(v) >= size ||
@@ -63,7 +63,7 @@ take_expiry(const struct form *f, const json_t *o, struct creds_value *ret)
 		ret->expires_unix = json_integer_value(v) / 1000;
 		return json_is_integer(v) && ret->expires_unix > 0;
 	}
-	if (!copy_string(o, f->expires, text, sizeof(text)))
+	if (!creds_json_string(o, f->expires, text, sizeof(text)))
 		return false;
 	return text[0] == '\0' ? !f->must_expire :
 	    stamp_parse_iso(text, &ret->expires_unix) == 0;
@@ -87,9 +87,9 @@ take(const struct form *f, const json_t *o, struct creds_value *ret,
 	if (f->has_version && (!json_is_integer(version) ||
 	    json_integer_value(version) != 1))
 		return fail(why, "Version is not 1");
-	if (!copy_string(o, f->key_id, ret->key_id, sizeof(ret->key_id)) ||
-	    !copy_string(o, f->secret, ret->secret, sizeof(ret->secret)) ||
-	    !copy_string(o, f->token, ret->token, sizeof(ret->token)) ||
+	if (!creds_json_string(o, f->key_id, ret->key_id, sizeof(ret->key_id)) ||
+	    !creds_json_string(o, f->secret, ret->secret, sizeof(ret->secret)) ||
+	    !creds_json_string(o, f->token, ret->token, sizeof(ret->token)) ||
 	    ret->key_id[0] == '\0' || ret->secret[0] == '\0')
 		return fail(why, "no proper access key and secret key");
 	if (!take_expiry(f, o, ret))

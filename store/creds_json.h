@@ -5,6 +5,8 @@
 #ifndef SESFS_STORE_CREDS_JSON_H
 #define SESFS_STORE_CREDS_JSON_H
 
+#include <jansson.h>
+
 #include "store/creds.h"
 
 enum creds_json {
@@ -16,6 +18,11 @@ enum creds_json {
 /* Returns 0; -EPROTO with the reason in `why`; then *ret is all zero. */
 int creds_json_parse(enum creds_json form, struct slice json,
     struct creds_value *ret, char why[CREDS_WHY_MAX]) MUST_CHECK;
+
+/* A string member; absent or null is "". False when it is no string, has a zero
+ * within, or takes more than `size` bytes with its zero; then ret is "". */
+bool creds_json_string(const json_t *o, const char *name, char *ret,
+    size_t size) MUST_CHECK;
 
 /* "Code: Message" of an error reply in any of the spellings of these services
  * and of RFC 6749; "" when there is none. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypto/sha1.h"
+#include "store/creds_json.h"
 #include "store/sso_token.h"
 #include "store/stamp.h"
 
@@ -30,20 +31,10 @@ sso_token_free(struct sso_token *t)
 	sodium_free(t);
 }
 
-/* A string member; absent is "". False when it is none or too long. */
 static bool
 get(const json_t *o, const char *name, char ret[SSO_TOKEN_MAX])
 {
-	const json_t *v = json_object_get(o, name);
-
-	ret[0] = '\0';
-	if (v == NULL || json_is_null(v))
-		return true;
-	if (!json_is_string(v) || json_string_length(v) >= SSO_TOKEN_MAX ||
-	    strlen(json_string_value(v)) != json_string_length(v))
-		return false;
-	memcpy(ret, json_string_value(v), json_string_length(v) + 1);
-	return true;
+	return creds_json_string(o, name, ret, SSO_TOKEN_MAX);
 }
 
 /* Older awscli wrote "2026-01-31T12:00:00UTC". */
