@@ -353,17 +353,12 @@ static void
 read_later(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 {
 	struct read_job *j = malloc(sizeof(*j));
-	int r = -ENOMEM;
 
-	if (j != NULL) {
+	if (j != NULL)
 		*j = (struct read_job){ { run_read, NULL }, req, ino, size,
 			off };
-		r = pool_submit(ops_of(req)->pool, POOL_READER, &j->job);
-	}
-	if (r < 0) {
-		reply_err(req, r == -EAGAIN ? -ENOMEM : r);
+	if (answer_later(req, (struct pool_job *)j) < 0)
 		free(j);
-	}
 }
 
 static void

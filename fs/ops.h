@@ -2,10 +2,10 @@
  *
  * I/O is by inode: OPEN, FLUSH and RELEASE are left to the kernel (it is told
  * ENOSYS once, which no program sees), so that a read is at most one READ and a
- * re-read none. FUSE's own threads never wait for S3 or KMS: a READ or
- * GETXATTR that has to is answered from the pool. Attributes and names are cached by the kernel
- * without limit and taken back by notification. The one place that decides
- * which errno a program sees: ops_errno(). */
+ * re-read none. FUSE's own threads never wait for S3 or KMS: a READ or GETXATTR
+ * that has to is answered from the pool. Attributes and names are cached by the
+ * kernel without limit and taken back by notification. The one place that
+ * decides which errno a program sees: ops_errno(). */
 #ifndef SESFS_FS_OPS_H
 #define SESFS_FS_OPS_H
 

@@ -3,6 +3,7 @@
 #define SESFS_FS_OPS_PRIV_H
 
 #define FUSE_USE_VERSION 312
+#include <errno.h>
 #include <fuse_lowlevel.h>
 
 #include "fs/ops.h"
@@ -31,6 +32,19 @@ reply_err(fuse_req_t req, int r)
 		atomic_fetch_add_explicit(&ops_of(req)->count[OPS_ERRORS], 1,
 		    memory_order_relaxed);
 	fuse_reply_err(req, ops_errno(r));
+}
+
+/* Have the pool answer the request. What the job is then, on failure, is the
+ * caller's to free; the request has been answered. */
+static inline int
+answer_later(fuse_req_t req, struct pool_job *job)
+{
+	int r = job != NULL ?
+	    pool_submit(ops_of(req)->pool, POOL_READER, job) : -ENOMEM;
+
+	if (r < 0)
+		reply_err(req, r == -EAGAIN ? -ENOMEM : r);
+	return r;
 }
 
 static inline void

@@ -75,17 +75,13 @@ get_later(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	size_t len = strlen(name) + 1;
 	struct get_job *j = malloc(sizeof(*j) + len);
-	int r = -ENOMEM;
 
 	if (j != NULL) {
 		*j = (struct get_job){ { run_get, NULL }, req, ino, size };
 		memcpy(j->name, name, len);
-		r = pool_submit(ops_of(req)->pool, POOL_READER, &j->job);
 	}
-	if (r < 0) {
-		reply_err(req, r == -EAGAIN ? -ENOMEM : r);
+	if (answer_later(req, (struct pool_job *)j) < 0)
 		free(j);
-	}
 }
 
 void
