@@ -85,24 +85,18 @@ run_here(const struct config *c)
 
 /* ---- in the daemon ---- */
 
-static uint64_t
-number(const json_t *j, const char *name)
-{
-	return (uint64_t)json_integer_value(json_object_get(j, name));
-}
-
 static void
 on_daemon_progress(void *arg, const json_t *j)
 {
 	bool is_listing = json_is_true(json_object_get(j, "listing"));
 	const struct progress_state s = {
 		.verb = is_listing ? "listing" : "fetching",
-		.done = number(j, is_listing ? "listed" : "done"),
-		.todo = is_listing ? 0 : number(j, "todo"),
-		.bytes = number(j, "bytes"),
-		.refused = number(j, "refused"),
-		.failed = number(j, "failed"),
-		.elapsed_ms = (int64_t)number(j, "elapsed_ms"),
+		.done = control_u64(j, is_listing ? "listed" : "done"),
+		.todo = is_listing ? 0 : control_u64(j, "todo"),
+		.bytes = control_u64(j, "bytes"),
+		.refused = control_u64(j, "refused"),
+		.failed = control_u64(j, "failed"),
+		.elapsed_ms = (int64_t)control_u64(j, "elapsed_ms"),
 	};
 
 	progress_show(arg, &s, stamp_now_ms(), false);
@@ -121,8 +115,8 @@ run_in_daemon(const struct config *c, pid_t pid)
 	    on_daemon_progress, &bar, &j);
 	progress_end(&bar);
 	if (status == 0)
-		print_sum(number(j, "listed"), number(j, "done"),
-		    number(j, "refused"), number(j, "failed"));
+		print_sum(control_u64(j, "listed"), control_u64(j, "done"),
+		    control_u64(j, "refused"), control_u64(j, "failed"));
 	json_decref(j);
 	return status;
 }

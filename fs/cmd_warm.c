@@ -10,12 +10,6 @@ struct shown {
 	int64_t started_ms;
 };
 
-static uint64_t
-number(const json_t *j, const char *name)
-{
-	return (uint64_t)json_integer_value(json_object_get(j, name));
-}
-
 static void
 on_progress(void *arg, const json_t *j)
 {
@@ -23,10 +17,10 @@ on_progress(void *arg, const json_t *j)
 	int64_t now = stamp_now_ms();
 	const struct progress_state st = {
 		.verb = "warming",
-		.done = number(j, "done"),
-		.todo = number(j, "todo"),
-		.bytes = number(j, "bytes"),
-		.failed = number(j, "failed"),
+		.done = control_u64(j, "done"),
+		.todo = control_u64(j, "todo"),
+		.bytes = control_u64(j, "bytes"),
+		.failed = control_u64(j, "failed"),
 		.elapsed_ms = now - s->started_ms,
 	};
 
@@ -36,17 +30,18 @@ on_progress(void *arg, const json_t *j)
 static int
 print_result(const json_t *j)
 {
-	uint64_t done = number(j, "done"), failed = number(j, "failed");
-	uint64_t fetched = number(j, "fetched");
+	uint64_t done = control_u64(j, "done");
+	uint64_t failed = control_u64(j, "failed");
+	uint64_t fetched = control_u64(j, "fetched");
 	char size[32];
 
 	printf("%" PRIu64 " messages at hand, %" PRIu64 " of them fetched now "
 	    "(%s), %" PRIu64 " failed\n", done - failed, fetched,
-	    progress_size(number(j, "bytes"), size), failed);
+	    progress_size(control_u64(j, "bytes"), size), failed);
 	if (json_is_true(json_object_get(j, "is_full")))
 		fprintf(stderr, "sesfs: the cache is full, %" PRIu64 " older "
 		    "messages were left out; --cache-size makes it larger\n",
-		    number(j, "todo") - done);
+		    control_u64(j, "todo") - done);
 	return failed > 0 ? cmd_fail(1, "%" PRIu64 " messages could not be "
 	    "had; the log says why", failed) : 0;
 }

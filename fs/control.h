@@ -82,4 +82,7 @@ int control_ask(const char *state_dir, const char *request,
     control_progress_fn *progress, void *arg, json_t **ret, char why[256])
     MUST_CHECK;
 
+/* A member of a result or of progress; 0 when it is absent or no integer. */
+uint64_t control_u64(const json_t *j, const char *name);
+
 #endif

@@ -64,3 +64,9 @@ control_ask(const char *state_dir, const char *request,
 	close(fd);
 	return r > 0 ? 0 : r;
 }
+
+uint64_t
+control_u64(const json_t *j, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(j, name));
+}

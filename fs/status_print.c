@@ -1,15 +1,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "fs/control.h"
 #include "fs/progress.h"
 #include "fs/status.h"
 #include "fs/text.h"
-
-static uint64_t
-number(const json_t *obj, const char *name)
-{
-	return (uint64_t)json_integer_value(json_object_get(obj, name));
-}
 
 static double
 real(const json_t *obj, const char *name)
@@ -46,9 +41,9 @@ print_objects(FILE *f, const json_t *o)
 
 	print_label(f, "messages");
 	fprintf(f, "%" PRIu64 " shown (%s), %" PRIu64 " to look at, %" PRIu64
-	    " refused\n", number(o, "ready"),
-	    progress_size(number(o, "plain_bytes"), size),
-	    number(o, "pending"), number(o, "refused"));
+	    " refused\n", control_u64(o, "ready"),
+	    progress_size(control_u64(o, "plain_bytes"), size),
+	    control_u64(o, "pending"), control_u64(o, "refused"));
 }
 
 static void
@@ -85,20 +80,20 @@ print_sync(FILE *f, const json_t *s)
 	if (strcmp(phase, "idle") != 0)
 		fprintf(f, "%s: %" PRIu64 " listed, %" PRIu64 " of %" PRIu64
 		    " looked at, %" PRIu64 " failed", phase,
-		    number(s, "listed"), number(s, "done"), number(s, "todo"),
-		    number(s, "failed"));
+		    control_u64(s, "listed"), control_u64(s, "done"),
+		    control_u64(s, "todo"), control_u64(s, "failed"));
 	else
 		fprintf(f, "last %s, next in %s",
 		    json_is_string(json_object_get(s, "last_pass")) ?
 			string(s, "last_pass") :
 			"never",
-		    progress_time(number(s, "next_pass_in_s"), t));
+		    progress_time(control_u64(s, "next_pass_in_s"), t));
 	if (json_is_string(json_object_get(s, "last_error")))
 		fprintf(f, "; last error: %s", string(s, "last_error"));
 	fputc('\n', f);
 	print_label(f, "listing");
 	fprintf(f, "every %s, $%.2f a month\n",
-	    progress_time(number(s, "poll_s"), u),
+	    progress_time(control_u64(s, "poll_s"), u),
 	    real(s, "list_usd_per_month"));
 }
 
@@ -127,10 +122,10 @@ print_cost(FILE *f, const json_t *doc)
 	print_label(f, "traffic");
 	fprintf(f, "%s in, %s out, %" PRIu64 " retries, %" PRIu64
 	    " throttled, %" PRIu64 " failed; about $%.4f\n",
-	    progress_size(number(doc, "bytes_in"), in),
-	    progress_size(number(doc, "bytes_out"), out),
-	    number(doc, "retries"), number(doc, "throttled"),
-	    number(doc, "failed_requests"), real(doc, "cost_usd"));
+	    progress_size(control_u64(doc, "bytes_in"), in),
+	    progress_size(control_u64(doc, "bytes_out"), out),
+	    control_u64(doc, "retries"), control_u64(doc, "throttled"),
+	    control_u64(doc, "failed_requests"), real(doc, "cost_usd"));
 }
 
 static void
@@ -144,22 +139,24 @@ print_store(FILE *f, const json_t *doc)
 
 	print_label(f, "cache");
 	fprintf(f, "%s of %s in %" PRIu64 " objects, %" PRIu64 " hits, %"
-	    PRIu64 " misses\n", progress_size(number(c, "bytes"), a),
-	    progress_size(number(c, "limit"), b), number(c, "objects"),
-	    number(c, "hits"), number(c, "misses"));
+	    PRIu64 " misses\n", progress_size(control_u64(c, "bytes"), a),
+	    progress_size(control_u64(c, "limit"), b),
+	    control_u64(c, "objects"), control_u64(c, "hits"),
+	    control_u64(c, "misses"));
 	print_label(f, "read ahead");
 	fprintf(f, "%" PRIu64 " messages (%s), of which %" PRIu64 " were "
-	    "read since\n", number(p, "fetched"),
-	    progress_size(number(p, "fetched_bytes"), a), number(p, "read"));
+	    "read since\n", control_u64(p, "fetched"),
+	    progress_size(control_u64(p, "fetched_bytes"), a),
+	    control_u64(p, "read"));
 	print_label(f, "keys");
 	fprintf(f, "%" PRIu64 " of %" PRIu64 " held for %s at most, %s; from "
 	    "memory %" PRIu64 ", seal %" PRIu64 ", KMS %" PRIu64 "\n",
-	    number(k, "used"), number(k, "slots"),
-	    progress_time(number(k, "ttl_s"), a),
+	    control_u64(k, "used"), control_u64(k, "slots"),
+	    progress_time(control_u64(k, "ttl_s"), a),
 	    json_is_true(json_object_get(k, "locked")) ? "locked in memory" :
 							 "NOT locked (swap)",
-	    number(k, "from_ring"), number(k, "from_seal"),
-	    number(k, "from_kms"));
+	    control_u64(k, "from_ring"), control_u64(k, "from_seal"),
+	    control_u64(k, "from_kms"));
 	print_label(f, "seal");
 	fprintf(f, "%s%s", string(s, "state"),
 	    *string(s, "key") != '\0' ? ", " : "");
@@ -177,8 +174,8 @@ status_print(FILE *f, const json_t *doc)
 	print_text(f, "state in", string(doc, "state_dir"));
 	print_label(f, "daemon");
 	fprintf(f, "sesfs %s, pid %" PRIu64 ", up %s%s\n",
-	    string(doc, "version"), number(doc, "pid"),
-	    progress_time(number(doc, "uptime_s"), t),
+	    string(doc, "version"), control_u64(doc, "pid"),
+	    progress_time(control_u64(doc, "uptime_s"), t),
 	    json_is_true(json_object_get(doc, "read_only")) ? ", read-only" :
 							      "");
 	print_objects(f, json_object_get(doc, "objects"));
