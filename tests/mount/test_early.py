@@ -1,9 +1,6 @@
 """KMS is asked while the body is on its way: both at once, one call each, and
 what the index says of an object's envelope never decides anything."""
-import contextlib
 import errno
-import http.client
-import http.server
 import mmap
 import os
 import threading
@@ -11,51 +8,25 @@ import threading
 from custody import Caller, index
 from harness import (DEADLINE, KEY, equal, main, raises, read, sha256, until,
                      wipe_page_cache)
+from relay import Relay, Server, relayed
 
 OTHER = ("arn:aws:kms:us-east-1:123456789012:key/"
          "22222222-2222-3333-4444-555555555555")
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Hands everything on. While armed, a GET of an object is not answered
-    before a call to KMS has come, nor (both) that one before the other."""
-    protocol_version = "HTTP/1.1"
-    server_version = sys_version = ""
+class Handler(Relay):
+    """While armed, a GET of an object is not answered before a call to KMS has
+    come, nor (both) that one before the other."""
 
-    def handle_all(self):
-        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+    def before(self):
         if self.command == "POST":
             self.server.meet("kms", "s3")
         elif self.command == "GET" and "list-type" not in self.path:
             self.server.meet("s3", "kms")
-        peer = http.client.HTTPConnection("127.0.0.1", self.server.cloud_port)
-        peer.putrequest(self.command, self.path, skip_host=True,
-                        skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            peer.putheader(name, value)
-        peer.endheaders(body)
-        reply = peer.getresponse()
-        data = reply.read()
-        self.send_response_only(reply.status)
-        for name, value in reply.getheaders():
-            if name.lower() not in ("connection", "transfer-encoding"):
-                self.send_header(name, value)
-        if reply.getheader("content-length") is None:
-            self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-        peer.close()
-
-    do_GET = do_HEAD = do_POST = do_PUT = handle_all
-
-    def log_message(self, *_):
-        pass
+        return False
 
 
-class Proxy(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
+class Proxy(Server):
     def arm(self, both=True):
         self.both = both
         self.came = {"s3": threading.Event(), "kms": threading.Event()}
@@ -73,22 +44,11 @@ class Proxy(http.server.ThreadingHTTPServer):
             self.alone.append(who)
 
 
-@contextlib.contextmanager
 def proxy(bench):
     server = Proxy(("127.0.0.1", 0), Handler)
-    server.cloud_port = bench.cloud.port
     server.disarm()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    bench.env.update(AWS_ENDPOINT_URL_S3=url, AWS_ENDPOINT_URL_KMS=url)
-    try:
-        yield server
-    finally:
-        del bench.env["AWS_ENDPOINT_URL_S3"], bench.env["AWS_ENDPOINT_URL_KMS"]
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return relayed(bench, server, "AWS_ENDPOINT_URL_S3",
+                   "AWS_ENDPOINT_URL_KMS")
 
 
 def filled(bench, count, *args, bucket="mail", **kw):

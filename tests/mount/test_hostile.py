@@ -3,14 +3,12 @@ against a real mount: other mail must come through, nothing may be written
 elsewhere, and no object may cost a call to KMS again and again."""
 import contextlib
 import errno
-import http.client
-import http.server
 import os
 import sqlite3
 import subprocess
-import threading
 
 from harness import SESFS, equal, main, read, sha256, until
+from relay import Relay, Server, relayed
 
 OTHER = ("arn:aws:kms:us-east-1:123456789012:key/"
          "11111111-2222-3333-4444-555555555555")
@@ -24,63 +22,22 @@ DENIED = (b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied'
           b"</Code><Message>Access Denied</Message></Error>")
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Hands everything on, but S3 refuses to give out what is in denied/: as
-    it does with objects under a foreign KMS key or of a foreign owner."""
-    protocol_version = "HTTP/1.1"
-    server_version = sys_version = ""
+class Handler(Relay):
+    """S3 refuses to give out what is in denied/: as it does with objects under
+    a foreign KMS key or of a foreign owner."""
 
-    def handle_all(self):
-        length = int(self.headers.get("content-length", "0"))
-        body = self.rfile.read(length)
-        if "/denied/" in self.path.split("?")[0]:
-            self.server.denied += 1
-            self.answer(403, [], DENIED)
-            return
-        peer = http.client.HTTPConnection("127.0.0.1", self.server.cloud_port)
-        peer.putrequest(self.command, self.path, skip_host=True,
-                        skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            peer.putheader(name, value)
-        peer.endheaders(body)
-        reply = peer.getresponse()
-        self.answer(reply.status, reply.getheaders(), reply.read())
-        peer.close()
-
-    def answer(self, status, headers, body):
-        self.send_response_only(status)
-        names = [n.lower() for n, _ in headers]
-        for name, value in headers:
-            if name.lower() not in ("connection", "transfer-encoding"):
-                self.send_header(name, value)
-        if "content-length" not in names:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_all
-
-    def log_message(self, *_):
-        pass
+    def before(self):
+        if "/denied/" not in self.path.split("?")[0]:
+            return False
+        self.server.denied += 1
+        self.answer(403, [], DENIED)
+        return True
 
 
-@contextlib.contextmanager
 def proxy(bench):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.cloud_port = bench.cloud.port
+    server = Server(("127.0.0.1", 0), Handler)
     server.denied = 0
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    bench.env["AWS_ENDPOINT_URL_S3"] = (
-        f"http://127.0.0.1:{server.server_port}")
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return relayed(bench, server, "AWS_ENDPOINT_URL_S3")
 
 
 def plains(bench, bucket):
