@@ -70,7 +70,6 @@ free_providers(const struct creds_provider *p, size_t n)
 static void
 init_locks(struct creds *c)
 {
-
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->settled, NULL);
 	cond_init_monotonic(&c->turn);
