@@ -15,6 +15,7 @@
 #include "store/blobcache_priv.h"
 #include "store/bloblru.h"
 #include "store/blobtable.h"
+#include "store/lock.h"
 #include "store/log.h"
 #include "tmpdir.h"
 
@@ -338,8 +339,10 @@ test_space(bool is_without_holes)
 
 	CHECK_EQ(blobcache_open(dir, limit, &c), 0);
 	CHECK(wait_objects(c, 0));
-	if (is_without_holes)
+	if (is_without_holes) {
+		LOCK_SCOPE(c->segs.lock);
 		blobspace_cannot_punch_locked(&c->segs);
+	}
 	for (int i = 0; i < 4000; i++) {
 		int64_t id;
 		struct blob in;
@@ -1095,8 +1098,10 @@ test_threads(bool is_without_holes)
 
 	CHECK_EQ(blobcache_open(dir, 10 * 4096, &c), 0);
 	CHECK(wait_objects(c, 0));
-	if (is_without_holes)
+	if (is_without_holes) {
+		LOCK_SCOPE(c->segs.lock);
 		blobspace_cannot_punch_locked(&c->segs);
+	}
 	for (size_t i = 0; i < NELEMS(t); i++)
 		pthread_create(&t[i], NULL, hammer, c);
 	for (size_t i = 0; i < NELEMS(t); i++) {
