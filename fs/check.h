@@ -28,5 +28,6 @@ void check_machine(struct check *k);
 /* AWS: identity, clock, bucket, list, get, keys, seal. Needs k->g. */
 void check_cloud(struct check *k);
 void check_keys(struct check *k);
+void check_queue(struct check *k);
 
 #endif

@@ -47,6 +47,7 @@ cmd_check(const struct config *c)
 	} else {
 		check_cloud(&k);
 		check_keys(&k);
+		check_queue(&k);
 		s3_object_free(&k.sample);
 		graph_close(&k.g);
 	}

@@ -40,6 +40,7 @@ struct config {
 	char *config_file, *source, *mountpoint; /* mountpoint: absolute */
 	char *region, *profile, *ca_bundle, *expected_bucket_owner;
 	char *endpoint_url, *kms_endpoint_url, *sts_endpoint_url;
+	char *queue, *sqs_endpoint_url;
 	struct option_list kms_key;
 	char *seal_key; /* NULL: secrets stay in memory */
 	char *account, *inbox, *junk, *state_dir, *log;

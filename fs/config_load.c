@@ -14,6 +14,7 @@
 #include "fs/value.h"
 #include "store/ini.h"
 #include "store/log.h"
+#include "store/sqs.h"
 
 static int PRINTF(2, 3)
 bad(char err[CONFIG_ERR_MAX], const char *fmt, ...)
@@ -79,8 +80,28 @@ finish_endpoints(struct config *c, char *err)
 	if ((r = finish_endpoint(c, "kms-endpoint-url", c->kms_endpoint_url,
 		 err)) < 0)
 		return r;
+	if (c->queue != NULL && (r = finish_endpoint(c, "sqs-endpoint-url",
+	    c->sqs_endpoint_url, err)) < 0)
+		return r;
 	return finish_endpoint(c, "sts-endpoint-url", c->sts_endpoint_url,
 	    err);
+}
+
+static int
+finish_queue(struct config *c, char *err)
+{
+	struct sqs_url url;
+	const char *why;
+
+	if (c->queue == NULL)
+		return 0;
+	if (sqs_url_parse(c->queue, &url, &why) < 0)
+		return bad(err, "--queue: the URL %s", why);
+	if (!url.endpoint.is_tls && c->sqs_endpoint_url == NULL &&
+	    !c->allow_http && !endpoint_is_loopback(&url.endpoint))
+		return bad(err, "--queue: %.200s is not encrypted; use https, "
+		    "or --allow-http", c->queue);
+	return 0;
 }
 
 static int
@@ -183,6 +204,7 @@ config_finish(struct config *c, char err[CONFIG_ERR_MAX])
 
 	if ((r = set_defaults(c, err)) < 0 || (r = finish_keys(c, err)) < 0 ||
 	    (r = finish_endpoints(c, err)) < 0 ||
+	    (r = finish_queue(c, err)) < 0 ||
 	    (r = finish_crypto(c, err)) < 0 ||
 	    (r = finish_log(c, err)) < 0 || (r = finish_tree(c, err)) < 0)
 		return r;

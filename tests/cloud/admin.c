@@ -4,6 +4,7 @@
 
 #include "identity.h"
 #include "kms.h"
+#include "sqs.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -221,6 +222,8 @@ static const struct {
 	    "bucket=&region=&owner=&requester_pays=0|1 -- make or change" },
 	{ "kms", true, kms,
 	    "key=ARN&enabled=0|1&alias= -- make, change; list all" },
+	{ "queue", true, sqs_admin_queue, "queue=&region=&policy=&visibility="
+	    "&waiting=&hidden=&kms_key= -- make or change" },
 	{ "put", true, admin_put, "bucket=&key=&mtime= -- the body; "
 	    "x-amz-meta-*, x-amz-storage-class, content-type and "
 	    "last-modified headers" },

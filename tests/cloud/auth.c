@@ -194,6 +194,7 @@ auth_scope(struct request *req)
 		{ "s3", SERVICE_S3 },
 		{ "kms", SERVICE_KMS },
 		{ "sts", SERVICE_STS },
+		{ "sqs", SERVICE_SQS },
 	};
 	struct claim c = { 0 };
 

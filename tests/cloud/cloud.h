@@ -11,6 +11,7 @@
 
 struct identity;
 struct kms;
+struct sqs;
 
 struct cloud {
 	const char *region; /* of the endpoint */
@@ -19,6 +20,7 @@ struct cloud {
 	struct auth *auth;
 	struct store *store;
 	struct kms *kms;
+	struct sqs *sqs;
 	struct identity *identity;
 	struct journal *journal;
 	uint64_t serial; /* atomic: requests seen */
@@ -36,6 +38,7 @@ void cloud_need_bucket(struct cloud *c, const char *name);
 void s3_handle(struct cloud *c, struct request *req);
 void kms_handle(struct cloud *c, struct request *req);
 void sts_handle(struct cloud *c, struct request *req);
+void sqs_handle(struct cloud *c, struct request *req);
 void id_handle(struct cloud *c, struct request *req);
 void admin_handle(struct cloud *c, struct request *req);
 
@@ -44,6 +47,7 @@ void admin_handle(struct cloud *c, struct request *req);
 void s3_route(struct cloud *c, struct request *req);
 void kms_route(struct request *req);
 void sts_route(struct request *req);
+void sqs_route(struct request *req);
 void id_route(struct request *req);
 
 /* Answer with an error in the service's own form. */
@@ -52,6 +56,8 @@ void s3_error(struct request *req, int status, const char *code,
 void kms_error(struct request *req, int status, const char *code,
     const char *message);
 void sts_error(struct request *req, int status, const char *code,
+    const char *message);
+void sqs_error(struct request *req, int status, const char *code,
     const char *message);
 void id_error(struct request *req, int status, const char *code,
     const char *message);

@@ -14,6 +14,8 @@ static const struct profile {
 	    SET_KMS_503, SET_KMS_RESET, SET_KMS_TRUNCATE, SET_KMS_STALL },
 	[SERVICE_STS] = { SET_STS_LATENCY, SET_STS_THROTTLE, SET_STS_500,
 	    SET_STS_503, SET_STS_RESET, SET_STS_TRUNCATE, SET_STS_STALL },
+	[SERVICE_SQS] = { SET_SQS_LATENCY, SET_SQS_THROTTLE, SET_SQS_500,
+	    SET_SQS_503, SET_SQS_RESET, SET_SQS_TRUNCATE, SET_SQS_STALL },
 	[SERVICE_ID] = { SET_ID_LATENCY, SET_ID_THROTTLE, SET_ID_500,
 	    SET_ID_503, SET_ID_RESET, SET_ID_TRUNCATE, SET_ID_STALL },
 };
@@ -114,6 +116,8 @@ throttle(struct cloud *c, struct request *req)
 		kms_error(req, 400, "ThrottlingException", "Rate exceeded");
 	else if (req->service == SERVICE_STS)
 		sts_error(req, 400, "Throttling", "Rate exceeded");
+	else if (req->service == SERVICE_SQS)
+		sqs_error(req, 400, "RequestThrottled", "Rate exceeded");
 	else if (req->service == SERVICE_ID)
 		id_error(req, 429, "TooManyRequestsException",
 		    "Rate exceeded");
@@ -131,6 +135,7 @@ faults_reply(struct cloud *c, struct request *req, enum fault kind)
 		[SERVICE_S3] = "InternalError",
 		[SERVICE_KMS] = "KMSInternalException",
 		[SERVICE_STS] = "InternalFailure",
+		[SERVICE_SQS] = "InternalFailure",
 		[SERVICE_ID] = "InternalServerException",
 	};
 	static void (*const error[SERVICE_COUNT])(struct request *, int,
@@ -138,6 +143,7 @@ faults_reply(struct cloud *c, struct request *req, enum fault kind)
 		[SERVICE_S3] = s3_error,
 		[SERVICE_KMS] = kms_error,
 		[SERVICE_STS] = sts_error,
+		[SERVICE_SQS] = sqs_error,
 		[SERVICE_ID] = id_error,
 	};
 

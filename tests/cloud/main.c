@@ -1,9 +1,10 @@
-/* sesfs-cloud -- S3, KMS and STS on loopback, in memory, for tests. */
+/* sesfs-cloud -- S3, KMS, STS and SQS on loopback, in memory, for tests. */
 #include "admin.h"
 #include "generate.h"
 #include "identity.h"
 #include "kms.h"
 #include "server.h"
+#include "sqs.h"
 #include "vectors.h"
 
 #include <errno.h>
@@ -37,7 +38,7 @@ usage(FILE *out)
 	identity_help(&id);
 	fprintf(out,
 	    "usage: sesfs-cloud [options]\n\n"
-	    "S3, KMS, STS and the sources of temporary credentials on 127.0.0.1,"
+	    "S3, KMS, STS, SQS and the sources of temporary credentials on 127.0.0.1,"
 	    "\nin memory, as strict as AWS.\n\n"
 	    "    --port N            0 picks one (0)\n"
 	    "    --port-file FILE    written, whole, when ready\n"
@@ -335,11 +336,13 @@ main(int argc, char **argv)
 	c.auth = auth_new(o.access_key, o.secret_key, o.session_token);
 	c.store = store_new();
 	c.kms = kms_new(o.region, o.account);
+	c.sqs = sqs_new();
 	c.identity = identity_new();
 	c.journal = journal_new();
 	r = serve(&c, &o, &ends);
 	store_free(c.store);
 	kms_free(c.kms);
+	sqs_free(c.sqs);
 	identity_free(c.identity);
 	journal_free(c.journal);
 	auth_free(c.auth);

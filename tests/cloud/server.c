@@ -94,6 +94,18 @@ take_upload(struct request *req, const char *p, size_t len)
 		buf_add(&req->body, p, len);
 }
 
+/* Whom a request that is not signed is for. */
+static enum service
+service_of_target(const struct request *req)
+{
+	const char *target = request_header(req, "x-amz-target");
+
+	if (target == NULL)
+		return SERVICE_S3;
+	return strncmp(target, "AmazonSQS.", 10) == 0 ? SERVICE_SQS
+						      : SERVICE_KMS;
+}
+
 /* What is asked, of which service, and whether it may be. */
 static void
 judge(struct cloud *c, struct exchange *x)
@@ -106,9 +118,7 @@ judge(struct cloud *c, struct exchange *x)
 	if (req->service == SERVICE_NONE && req->path != NULL)
 		req->service = sts_unsigned(req);
 	if (req->service == SERVICE_NONE)
-		req->service = request_header(req, "x-amz-target") != NULL
-		    ? SERVICE_KMS
-		    : SERVICE_S3;
+		req->service = service_of_target(req);
 	if (req->path != NULL && req->service != SERVICE_ID)
 		auth_check(c->auth, req, cloud_now(c), &x->auth);
 	if (req->service == SERVICE_S3)
@@ -117,6 +127,8 @@ judge(struct cloud *c, struct exchange *x)
 		kms_route(req);
 	else if (req->service == SERVICE_STS)
 		sts_route(req);
+	else if (req->service == SERVICE_SQS)
+		sqs_route(req);
 	else
 		id_route(req);
 	/* Asked with a token of somebody else's instead of a signature. */
@@ -129,7 +141,8 @@ refuse(struct cloud *c, struct exchange *x)
 {
 	if (x->req->service == SERVICE_S3)
 		s3_auth_error(c, x->req, &x->auth);
-	else if (x->req->service == SERVICE_KMS)
+	else if (x->req->service == SERVICE_KMS ||
+	    x->req->service == SERVICE_SQS) /* the same words */
 		kms_auth_error(x->req, &x->auth);
 	else
 		sts_auth_error(x->req, &x->auth);
@@ -148,6 +161,8 @@ serve(struct cloud *c, struct exchange *x)
 		kms_handle(c, x->req);
 	else if (x->req->service == SERVICE_STS)
 		sts_handle(c, x->req);
+	else if (x->req->service == SERVICE_SQS)
+		sqs_handle(c, x->req);
 	else
 		id_handle(c, x->req);
 	if (x->plan.kind == FAULT_GARBAGE)

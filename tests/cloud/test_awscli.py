@@ -153,6 +153,37 @@ def kms(aws, path):
     aws.ok('kms', 'enable-key', '--key-id', KEY)
 
 
+def sqs(aws, cloud):
+    status, _, err = aws.run('sqs', 'create-queue', '--queue-name', 'mail')
+    if cloud.get_json('log', n=1)[0]['op'] == 'sqs.other':
+        return  # before botocore 1.31 it spoke another protocol
+    equal(status, 0, err)
+    url = aws.ok('sqs', 'get-queue-url', '--queue-name', 'mail')['QueueUrl']
+    equal(url, cloud.endpoint + '/123456789012/mail')
+    at = ['--queue-url', url]
+    get = ['sqs', 'get-queue-attributes', *at, '--attribute-names']
+    equal(aws.ok(*get, 'VisibilityTimeout', 'QueueArn')['Attributes'], {
+        'VisibilityTimeout': '30',
+        'QueueArn': 'arn:aws:sqs:us-east-1:123456789012:mail'})
+    policy = '{"Version": "2012-10-17", "Statement": []}'
+    aws.ok('sqs', 'set-queue-attributes', *at, '--attributes',
+           json.dumps({'Policy': policy, 'VisibilityTimeout': '60'}))
+    all_of_it = aws.ok(*get, 'All')['Attributes']
+    equal((all_of_it['Policy'], all_of_it['VisibilityTimeout'],
+           all_of_it['ApproximateNumberOfMessages']), (policy, '60', '0'))
+    aws.refused('InvalidAttributeValue', 'sqs', 'set-queue-attributes', *at,
+                '--attributes', json.dumps({'Policy': 'x'}))
+    aws.refused('InvalidAttributeName', 'sqs', 'set-queue-attributes', *at,
+                '--attributes', json.dumps({'QueueArn': 'x'}))
+    aws.refused('NonExistentQueue', *get, 'All', region='eu-west-1')
+    aws.refused('NonExistentQueue', 'sqs', 'get-queue-attributes',
+                '--queue-url', url + '2')
+    aws.refused('InvalidSignatureException', *get, 'All', secret='wrong')
+    cloud.set(deny='sqs:GetQueueAttributes')
+    aws.refused('AccessDenied', *get, 'All')
+    cloud.set(allow='sqs:GetQueueAttributes')
+
+
 def callers(aws, cloud):
     equal(aws.ok('sts', 'get-caller-identity')['Account'], '123456789012')
     ls = ['s3api', 'list-objects-v2', '--bucket', 'odd']
@@ -190,6 +221,7 @@ def main():
             listings(aws, cloud)
             objects(aws, path)
             kms(aws, path)
+            sqs(aws, cloud)
             callers(aws, cloud)
     return done()
 
