@@ -141,6 +141,39 @@ awsconf_has_profile(const struct awsconf *c, const char *profile)
 	return false;
 }
 
+static struct slice
+cut_blank(struct slice s)
+{
+	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {
+		s.ptr++;
+		s.len--;
+	}
+	return s;
+}
+
+/* Is the section `[type name]`? The name may be quoted, as shlex has it. */
+static bool
+is_section(struct slice s, const char *type, const char *name)
+{
+	size_t n = strlen(type);
+
+	if (s.len <= n || memcmp(s.ptr, type, n) != 0 ||
+	    (s.ptr[n] != ' ' && s.ptr[n] != '\t'))
+		return false;
+	s = cut_blank((struct slice){ s.ptr + n, s.len - n });
+	if (s.len >= 2 && (s.ptr[0] == '"' || s.ptr[0] == '\'') &&
+	    s.ptr[s.len - 1] == s.ptr[0])
+		s = (struct slice){ s.ptr + 1, s.len - 2 };
+	return s.len == strlen(name) && memcmp(s.ptr, name, s.len) == 0;
+}
+
+static bool
+is_ignoring_endpoints(const struct awsconf *c)
+{
+	return awsconf_bool(c, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+	    "ignore_configured_endpoint_urls");
+}
+
 static int
 choose_profile(struct awsconf *c, const char *option)
 {
@@ -161,6 +194,26 @@ choose_profile(struct awsconf *c, const char *option)
 	return 0;
 }
 
+/* A name that leads nowhere would send requests to AWS that were meant for
+ * somewhere else. */
+static int
+check_services(const struct awsconf *c)
+{
+	const char *name = awsconf_get(c, NULL, "services");
+
+	if (name == NULL || is_ignoring_endpoints(c))
+		return 0;
+	for (size_t i = 0; i < c->len; i++) {
+		const char *s = c->entry[i].section;
+
+		if (c->entry[i].is_config && is_section((struct slice){
+		    (const uint8_t *)s, strlen(s) }, "services", name))
+			return 0;
+	}
+	return log_err(-ENOENT, "config: profile %s: services = %s: there is "
+	    "no [services %s] in %s", c->profile, name, name, c->config_path);
+}
+
 int
 awsconf_load(const struct awsconf_opts *o, struct awsconf **ret)
 {
@@ -178,7 +231,8 @@ awsconf_load(const struct awsconf_opts *o, struct awsconf **ret)
 		return -ENOMEM;
 	if ((r = read_file(c, c->config_path, true)) < 0 ||
 	    (r = read_file(c, c->credentials_path, false)) < 0 ||
-	    (r = choose_profile(c, o->profile)) < 0)
+	    (r = choose_profile(c, o->profile)) < 0 ||
+	    (r = check_services(c)) < 0)
 		return r;
 	*ret = TAKE(c);
 	return 0;
@@ -228,32 +282,6 @@ awsconf_env(const struct awsconf *c, const char *name)
 	char *v = c->getenv(name);
 
 	return v != NULL && v[0] != '\0' ? v : NULL;
-}
-
-static struct slice
-cut_blank(struct slice s)
-{
-	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {
-		s.ptr++;
-		s.len--;
-	}
-	return s;
-}
-
-/* Is the section `[type name]`? The name may be quoted, as shlex has it. */
-static bool
-is_section(struct slice s, const char *type, const char *name)
-{
-	size_t n = strlen(type);
-
-	if (s.len <= n || memcmp(s.ptr, type, n) != 0 ||
-	    (s.ptr[n] != ' ' && s.ptr[n] != '\t'))
-		return false;
-	s = cut_blank((struct slice){ s.ptr + n, s.len - n });
-	if (s.len >= 2 && (s.ptr[0] == '"' || s.ptr[0] == '\'') &&
-	    s.ptr[s.len - 1] == s.ptr[0])
-		s = (struct slice){ s.ptr + 1, s.len - 2 };
-	return s.len == strlen(name) && memcmp(s.ptr, name, s.len) == 0;
 }
 
 bool
@@ -334,9 +362,7 @@ awsconf_endpoint_url(const struct awsconf *c, const char *service)
 	const char *v, *services;
 	int n = snprintf(name, sizeof(name), "AWS_ENDPOINT_URL_%s", service);
 
-	if (n >= (int)sizeof(name) ||
-	    awsconf_bool(c, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-		"ignore_configured_endpoint_urls"))
+	if (n >= (int)sizeof(name) || is_ignoring_endpoints(c))
 		return NULL;
 	for (char *p = name + sizeof("AWS_ENDPOINT_URL_") - 1; *p; p++)
 		if (*p >= 'a' && *p <= 'z')

@@ -23,7 +23,8 @@ struct awsconf_opts {
 /* Read AWS_CONFIG_FILE (~/.aws/config) and AWS_SHARED_CREDENTIALS_FILE
  * (~/.aws/credentials); files that do not exist are empty. Returns 0; -ENOENT
  * when the profile that was asked for, by option or AWS_PROFILE, is in
- * neither; errors of ini_read(). All logged. */
+ * neither, or its services section nowhere; errors of ini_read(). All
+ * logged. */
 int awsconf_load(const struct awsconf_opts *o, struct awsconf **ret)
     MUST_CHECK;
 void awsconf_free(struct awsconf *c);

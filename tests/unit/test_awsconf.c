@@ -66,9 +66,12 @@ static const char config[] =
     "\"Expiration\":\"2099-01-01T00:00:00Z\"}' | cat\n"
     "[profile bad]\n"
     "credential_process = echo oops; exit 3\n"
+    "[profile typo]\n"
+    "services = lcoal\n"
     "[profile ignore]\n"
     "endpoint_url = http://x\n"
     "ignore_configured_endpoint_urls = true\n"
+    "services = lcoal\n"
     "[services local]\n"
     "s3 =\n"
     "  endpoint_url = http://s3.local\n"
@@ -154,6 +157,9 @@ test_settings(void)
 	awsconf_free(c);
 	CHECK_EQ(awsconf_load(&(struct awsconf_opts){
 	    .getenv = fake_getenv, .profile = "nonesuch" }, &c), -ENOENT);
+	CHECK(c == NULL);
+	CHECK_EQ(awsconf_load(&(struct awsconf_opts){
+	    .getenv = fake_getenv, .profile = "typo" }, &c), -ENOENT);
 	CHECK(c == NULL);
 }
 
@@ -246,10 +252,42 @@ test_process_json(void)
 	}
 }
 
+/* For awsconf.py: what the true files and environment say, "KEY VALUE" a line
+ * and nothing after the blank where nothing is set. */
+static int
+answer(void)
+{
+	static const char *const service[] = { "s3", "kms", "sts", "sqs",
+		"sso", "sso_oidc" };
+	struct awsconf *c;
+	const char *v;
+
+	if (awsconf_load(&(struct awsconf_opts){ .profile = NULL }, &c) < 0)
+		return puts("refused yes") < 0;
+	for (size_t i = 0; i < NELEMS(service); i++) {
+		v = awsconf_endpoint_url(c, service[i]);
+		printf("%s %s\n", service[i], v != NULL ? v : "");
+	}
+	v = awsconf_region(c);
+	printf("region %s\n", v != NULL ? v : "");
+	if ((v = awsconf_env(c, "AWS_CA_BUNDLE")) == NULL)
+		v = awsconf_get(c, NULL, "ca_bundle");
+	printf("ca_bundle %s\n", v != NULL ? v : "");
+	printf("fips %s\n", awsconf_bool(c, "AWS_USE_FIPS_ENDPOINT",
+	    "use_fips_endpoint") ? "true" : "false");
+	printf("dual %s\n", awsconf_bool(c, "AWS_USE_DUALSTACK_ENDPOINT",
+	    "use_dualstack_endpoint") ? "true" : "false");
+	awsconf_free(c);
+	return 0;
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	char path[256];
+
+	if (argc > 1 && strcmp(argv[1], "--ask") == 0)
+		return answer();
 
 	CHECK(sodium_init() >= 0);
 	CHECK_EQ(log_open("/dev/null"), 0);
