@@ -1,7 +1,7 @@
 /* IAM Identity Center. `aws sso login` leaves a token in a file; with it the
  * portal gives credentials of one role in one account. A token of an
  * sso-session can be refreshed, an older one (sso_start_url in the profile)
- * lasts some hours and that is that. Neither service has a FIPS endpoint. */
+ * lasts some hours and that is that. */
 #include <errno.h>
 #include <jansson.h>
 #include <sodium.h>
@@ -103,8 +103,8 @@ locate(const struct sso *s, const char *service, const char *host,
     struct endpoint *ret, char why[CREDS_WHY_MAX])
 {
 	int r = endpoint_choose(awsconf_endpoint_url(s->setup.conf, service),
-	    host, s->region,
-	    s->setup.dual_stack ? ENDPOINT_DUAL_STACK : 0, ret);
+	    host, s->region, endpoint_flags(s->setup.fips,
+	    s->setup.dual_stack), ret);
 
 	if (r < 0)
 		snprintf(why, CREDS_WHY_MAX, "no proper sso_region or "

@@ -9,20 +9,26 @@
 
 struct partition {
 	const char *prefix; /* of the region names */
+	const char *id;	    /* in ARNs */
 	const char *suffix;
 	const char *dual_suffix;
+	bool lacks_s3_fips;
 };
 
 /* In order: the first whose prefix fits. */
 static const struct partition partitions[] = {
-	{ "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn" },
-	{ "us-gov-", "amazonaws.com", "api.aws" },
-	{ "us-iso-", "c2s.ic.gov", "api.aws.ic.gov" },
-	{ "us-isob-", "sc2s.sgov.gov", "api.aws.scloud" },
-	{ "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk" },
-	{ "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov" },
-	{ "eusc-", "amazonaws.eu", "api.amazonwebservices.eu" },
-	{ "", "amazonaws.com", "api.aws" },
+	{ "cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn",
+	    true },
+	{ "us-gov-", "aws-us-gov", "amazonaws.com", "api.aws" },
+	{ "us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov" },
+	{ "us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud" },
+	{ "eu-isoe-", "aws-iso-e", "cloud.adc-e.uk",
+	    "api.cloud-aws.adc-e.uk" },
+	{ "us-isof-", "aws-iso-f", "csp.hci.ic.gov",
+	    "api.aws.hci.ic.gov" },
+	{ "eusc-", "aws-eusc", "amazonaws.eu",
+	    "api.amazonwebservices.eu" },
+	{ "", "aws", "amazonaws.com", "api.aws" },
 };
 
 bool
@@ -44,6 +50,12 @@ partition_of(const char *region)
 	return p;
 }
 
+const char *
+endpoint_partition(const char *region)
+{
+	return partition_of(region)->id;
+}
+
 /* In us-gov the plain names of these two are the FIPS ones, and there is no
  * other. */
 static bool
@@ -53,31 +65,67 @@ is_fips_already(const char *service, const struct partition *p)
 	    (strcmp(service, "sts") == 0 || strcmp(service, "sqs") == 0);
 }
 
+/* IAM Identity Center has no FIPS endpoints, whatever is asked of others. */
+static bool
+is_without_fips(const char *service)
+{
+	return strcmp(service, "portal.sso") == 0 ||
+	    strcmp(service, "oidc") == 0;
+}
+
+static const char *
+region_fault(const char *region)
+{
+	if (!endpoint_is_region(region))
+		return "not a region name";
+	/* "aws-global", "aws-cn-global": SDKs know them, hosts do not. */
+	if (strncmp(region, "aws-", 4) == 0)
+		return "stands for all regions; name one, such as us-east-1";
+	return NULL;
+}
+
 int
 endpoint_aws(const char *service, const char *region, unsigned flags,
-    struct endpoint *ret)
+    struct endpoint *ret, const char **ret_why)
 {
 	const struct partition *p;
 	const char *fips = "", *dual = "", *suffix;
 	bool is_dual = flags & ENDPOINT_DUAL_STACK;
-	int n;
+	bool is_s3 = strncmp(service, "s3", 2) == 0;
 
 	*ret = (struct endpoint){ .is_tls = true };
-	if (!endpoint_is_region(region))
+	if ((*ret_why = region_fault(region)) != NULL)
 		return -EINVAL;
 	p = partition_of(region);
+	if ((flags & ENDPOINT_FIPS) && is_s3 && p->lacks_s3_fips) {
+		*ret_why = "AWS has no FIPS endpoint of S3 there; leave out "
+			   "--fips";
+		return -EOPNOTSUPP;
+	}
 	suffix = p->suffix;
-	if ((flags & ENDPOINT_FIPS) &&
+	if ((flags & ENDPOINT_FIPS) && !is_without_fips(service) &&
 	    (is_dual || !is_fips_already(service, p)))
 		fips = "-fips";
 	/* S3 had dual stack before the api.aws names and kept its own. */
-	if (is_dual && strcmp(service, "s3") == 0)
+	if (is_dual && is_s3)
 		dual = ".dualstack";
 	else if (is_dual)
 		suffix = p->dual_suffix;
-	n = snprintf(ret->host, sizeof(ret->host), "%s%s%s.%s.%s", service,
-	    fips, dual, region, suffix);
-	return n < (int)sizeof(ret->host) ? 0 : -EINVAL;
+	snprintf(ret->host, sizeof(ret->host), "%s%s%s.%s.%s", service, fips,
+	    dual, region, suffix);
+	return 0;
+}
+
+const char *
+endpoint_doubt(int err, unsigned flags)
+{
+	if (err != -EHOSTUNREACH || flags == 0)
+		return "";
+	if (flags == ENDPOINT_DUAL_STACK)
+		return "; AWS may have no dual-stack endpoint in this region";
+	return flags == ENDPOINT_FIPS ?
+	    "; AWS may have no FIPS endpoint in this region" :
+	    "; AWS may have no FIPS endpoint with IPv6 in this region";
 }
 
 static int
@@ -187,6 +235,7 @@ endpoint_choose(const char *url, const char *service, const char *region,
     unsigned flags, struct endpoint *ret)
 {
 	const char *why;
+	int r;
 
 	if (url != NULL && url[0] != '\0') {
 		if (endpoint_parse(url, ret, &why) < 0)
@@ -194,9 +243,9 @@ endpoint_choose(const char *url, const char *service, const char *region,
 			    why);
 		return 0;
 	}
-	if (endpoint_aws(service, region, flags, ret) < 0)
-		return log_err(-EINVAL, "%s: region \"%s\": not a region name",
-		    service, region);
+	if ((r = endpoint_aws(service, region, flags, ret, &why)) < 0)
+		return log_err(r, "%s: region \"%s\": %s", service, region,
+		    why);
 	return 0;
 }
 
@@ -242,9 +291,16 @@ is_dns_name(const char *s)
 }
 
 bool
+endpoint_is_address(const struct endpoint *e)
+{
+	return e->host[0] == '[' ||
+	    e->host[strspn(e->host, "0123456789.")] == '\0';
+}
+
+bool
 endpoint_can_virtual(const struct endpoint *e, const char *bucket)
 {
-	return is_dns_name(bucket) && e->host[0] != '[' &&
+	return is_dns_name(bucket) && !endpoint_is_address(e) &&
 	    (!e->is_tls || strchr(bucket, '.') == NULL);
 }
 

@@ -31,8 +31,7 @@ kms_new(const struct kms_opts *o, struct kms **ret)
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return -ENOMEM;
 	k->aws = o->aws;
-	k->flags = (o->fips ? ENDPOINT_FIPS : 0U) |
-	    (o->dual_stack ? ENDPOINT_DUAL_STACK : 0U);
+	k->flags = endpoint_flags(o->fips, o->dual_stack);
 	if (!endpoint_is_region(o->region))
 		return log_err(-EINVAL, "kms: region %s: not a region name",
 		    o->region);
@@ -128,9 +127,9 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 	r = refine(&ret->error, r, ret_why);
 	if (r == -ECANCELED)
 		return r;
-	return log_err(r, "kms: %s %s in %s: %s", aws_op_name(op),
+	return log_err(r, "kms: %s %s in %s: %s%s", aws_op_name(op),
 	    key_id != NULL ? key_id : "(key of the blob)", req.region,
-	    aws_why(ret, why, sizeof(why)));
+	    aws_why(ret, why, sizeof(why)), endpoint_doubt(r, k->flags));
 }
 
 /* Decrypt or GenerateDataKey. The answer's key must be the one asked for. */

@@ -12,8 +12,7 @@ int
 sqs_endpoint(const struct sqs_opts *o, struct endpoint *ret,
     char ret_region[ENDPOINT_REGION_MAX])
 {
-	unsigned flags = (o->fips ? ENDPOINT_FIPS : 0U) |
-	    (o->dual_stack ? ENDPOINT_DUAL_STACK : 0U);
+	unsigned flags = endpoint_flags(o->fips, o->dual_stack);
 	const char *why;
 	struct sqs_url url;
 

@@ -27,10 +27,11 @@ static bool
 is_own_host(const char *host, const char *region)
 {
 	struct endpoint e;
+	const char *why;
 
 	for (unsigned flags = 0;
 	     flags <= (ENDPOINT_FIPS | ENDPOINT_DUAL_STACK); flags++)
-		if (endpoint_aws("sqs", region, flags, &e) == 0 &&
+		if (endpoint_aws("sqs", region, flags, &e, &why) == 0 &&
 		    strcasecmp(e.host, host) == 0)
 			return true;
 	return false;

@@ -21,8 +21,7 @@ static int
 choose(const struct sts_opts *o, struct endpoint *ret)
 {
 	return endpoint_choose(o->endpoint_url, "sts", o->region,
-	    (o->fips ? ENDPOINT_FIPS : 0U) |
-	    (o->dual_stack ? ENDPOINT_DUAL_STACK : 0U), ret);
+	    endpoint_flags(o->fips, o->dual_stack), ret);
 }
 
 static int
@@ -72,8 +71,9 @@ sts_get_caller_identity(const struct sts_opts *o, struct sts_identity *ret)
 	r = call(o, (struct slice){ (const uint8_t *)body, sizeof(body) - 1 },
 	    &reply);
 	if (r < 0)
-		log_err(r, "sts: get caller identity: %s",
-		    aws_why(&reply, why, sizeof(why)));
+		log_err(r, "sts: get caller identity: %s%s",
+		    aws_why(&reply, why, sizeof(why)), endpoint_doubt(r,
+		    endpoint_flags(o->fips, o->dual_stack)));
 	else if ((r = parse_identity(&reply.http, ret)) < 0)
 		log_err(r, "sts: get caller identity: malformed reply");
 	aws_reply_free(&reply);

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "store/endpoint.h"
+#include "store/s3_arn.h"
 
 #define F ENDPOINT_FIPS
 #define D ENDPOINT_DUAL_STACK
@@ -10,6 +11,7 @@ static const struct {
 	const char *service, *region;
 	unsigned flags;
 	const char *host;
+	int want;
 } aws[] = {
 	{ "s3", "us-east-1", 0, "s3.us-east-1.amazonaws.com" },
 	{ "s3", "eu-central-1", D, "s3.dualstack.eu-central-1.amazonaws.com" },
@@ -36,24 +38,34 @@ static const struct {
 	{ "sts", "us-gov-west-1", F, "sts.us-gov-west-1.amazonaws.com" },
 	{ "sqs", "us-gov-east-1", F, "sqs.us-gov-east-1.amazonaws.com" },
 	{ "sqs", "us-east-1", D, "sqs.us-east-1.api.aws" },
+	{ "portal.sso", "us-east-1", 0, "portal.sso.us-east-1.amazonaws.com" },
+	{ "portal.sso", "us-east-1", F, "portal.sso.us-east-1.amazonaws.com" },
+	{ "oidc", "us-gov-west-1", F | D, "oidc.us-gov-west-1.api.aws" },
 	{ "kms", "moon-base-1", 0, "kms.moon-base-1.amazonaws.com" },
-	{ "kms", "evil.example/", 0, NULL },
-	{ "kms", "", 0, NULL },
-	{ "kms", "-x", 0, NULL },
-	{ "kms", "US-EAST-1", 0, NULL },
-	{ "kms", "us-east-1us-east-1us-east-1us-ea", 0, NULL },
+	{ "s3", "cn-north-1", F, NULL, -EOPNOTSUPP },
+	{ "s3", "cn-northwest-1", F | D, NULL, -EOPNOTSUPP },
+	{ "kms", "cn-north-1", F, "kms-fips.cn-north-1.amazonaws.com.cn" },
+	{ "s3", "aws-global", 0, NULL, -EINVAL },
+	{ "sts", "aws-cn-global", 0, NULL, -EINVAL },
+	{ "kms", "evil.example/", 0, NULL, -EINVAL },
+	{ "kms", "", 0, NULL, -EINVAL },
+	{ "kms", "-x", 0, NULL, -EINVAL },
+	{ "kms", "US-EAST-1", 0, NULL, -EINVAL },
+	{ "kms", "us-east-1us-east-1us-east-1us-ea", 0, NULL, -EINVAL },
 };
 
 static void
 test_aws(void)
 {
 	struct endpoint e;
+	const char *why;
 
 	for (size_t i = 0; i < NELEMS(aws); i++) {
 		int r = endpoint_aws(aws[i].service, aws[i].region,
-		    aws[i].flags, &e);
+		    aws[i].flags, &e, &why);
 
-		CHECK_EQ_AT(i, r, aws[i].host != NULL ? 0 : -EINVAL);
+		CHECK_EQ_AT(i, r, aws[i].want);
+		CHECK_AT(i, (why == NULL) == (r == 0));
 		if (r == 0)
 			CHECK_STR_AT(i, e.host, aws[i].host);
 		CHECK_AT(i, e.is_tls && !e.is_custom && e.port == 0);
@@ -74,6 +86,7 @@ static const struct {
 	{ "http://127.255.3.4", "127.255.3.4", "", false, true },
 	{ "http://[::1]:9000/x", "[::1]:9000", "/x", false, true },
 	{ "http://[::2]", "[::2]", "", false, false },
+	{ "http://127.example.com", "127.example.com", "", false, false },
 	{ "http://127.0.0.1.example.com", "127.0.0.1.example.com", "", false,
 	    false },
 	{ "http://127.0.0.256", "127.0.0.256", "", false, false },
@@ -147,7 +160,7 @@ test_buckets(void)
 	struct endpoint tls, plain, got;
 	const char *why;
 
-	CHECK_EQ(endpoint_aws("s3", "us-east-1", 0, &tls), 0);
+	CHECK_EQ(endpoint_aws("s3", "us-east-1", 0, &tls, &why), 0);
 	CHECK_EQ(endpoint_parse("http://localhost:9/x", &plain, &why), 0);
 	for (size_t i = 0; i < NELEMS(buckets); i++) {
 		const char *b = buckets[i].bucket;
@@ -167,11 +180,93 @@ test_buckets(void)
 	CHECK_EQ(endpoint_bucket(&tls, "a/b", true, &got), -EINVAL);
 }
 
-int
-main(void)
+static void
+test_doubt(void)
 {
+	CHECK_STR(endpoint_doubt(-EHOSTUNREACH, 0), "");
+	CHECK_STR(endpoint_doubt(-ETIMEDOUT, F), "");
+	CHECK(strstr(endpoint_doubt(-EHOSTUNREACH, F), "no FIPS endpoint in"));
+	CHECK(strstr(endpoint_doubt(-EHOSTUNREACH, D), "no dual-stack"));
+	CHECK(strstr(endpoint_doubt(-EHOSTUNREACH, F | D), "FIPS endpoint with"
+	    " IPv6"));
+}
+
+static void
+test_addresses(void)
+{
+	static const struct {
+		const char *url;
+		bool want;
+	} t[] = {
+		{ "http://127.0.0.1:9000", true },
+		{ "https://[fd00::1]", true },
+		{ "http://localhost:9000", false },
+		{ "https://10.example", false },
+	};
+	struct endpoint e;
+	const char *why;
+
+	for (size_t i = 0; i < NELEMS(t); i++) {
+		CHECK_EQ_AT(i, endpoint_parse(t[i].url, &e, &why), 0);
+		CHECK_AT(i, endpoint_is_address(&e) == t[i].want);
+	}
+}
+
+/* Where a request for a bucket, or an access point, or ("-") neither goes;
+ * region is what is signed for. */
+static int
+find(const char *service, char region[64], unsigned flags, const char *bucket,
+    struct endpoint *ret, const char **ret_why)
+{
+	struct s3_arn arn;
+	struct endpoint e;
+	size_t len;
+	int r;
+
+	if (s3_arn_is(bucket)) {
+		if ((r = s3_arn_parse(bucket, &arn, &len, ret_why)) < 0)
+			return r;
+		service = "s3-accesspoint";
+		strcpy(region, arn.region);
+		bucket = arn.label;
+	}
+	if ((r = endpoint_aws(service, region, flags, &e, ret_why)) < 0)
+		return r;
+	*ret = e;
+	return strcmp(bucket, "-") == 0 ? 0 :
+	    endpoint_bucket(&e, bucket, false, ret);
+}
+
+/* For endpoint.py: a question a line, "SERVICE REGION FLAGS BUCKET". The
+ * answer is the host and the region to sign for, or "!" and why there is
+ * none. */
+static int
+answer(void)
+{
+	char service[32], region[64], bucket[256];
+	struct endpoint e;
+	const char *why;
+	unsigned flags;
+
+	while (scanf("%31s %63s %u %255s", service, region, &flags,
+	    bucket) == 4) {
+		if (find(service, region, flags, bucket, &e, &why) < 0)
+			printf("! %s\n", why);
+		else
+			printf("%s %s\n", e.host, region);
+	}
+	return !feof(stdin);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "--ask") == 0)
+		return answer();
+	test_doubt();
 	test_aws();
 	test_urls();
 	test_buckets();
+	test_addresses();
 	return check_done();
 }
