@@ -11,7 +11,7 @@
 
 #include "crypto/crypto.h"
 #include "fs/statedir.h"
-#include "fs/value.h"
+#include "store/endpoint.h"
 #include "store/ini.h"
 #include "store/log.h"
 #include "store/sqs.h"
@@ -57,16 +57,39 @@ static int
 finish_endpoint(struct config *c, const char *option, const char *url,
     char *err)
 {
+	struct endpoint e;
+	const char *why;
+
 	if (url == NULL)
 		return 0;
+	if (endpoint_parse(url, &e, &why) < 0)
+		return bad(err, "--%s: the URL %s", option, why);
 	if (c->fips || c->dual_stack)
 		return bad(err, "--%s chooses among AWS's own endpoints; it "
 		    "cannot go with --%s", c->fips ? "fips" : "dual-stack",
 		    option);
-	if (strncmp(url, "http://", 7) == 0 && !c->allow_http &&
-	    !value_url_is_loopback(url))
+	if (!e.is_tls && !c->allow_http && !endpoint_is_loopback(&e))
 		return bad(err, "--%s: %s is not encrypted; use https, or "
 		    "--allow-http", option, url);
+	return 0;
+}
+
+/* Its name stands in the host's, nowhere else. */
+static int
+finish_access_point(struct config *c, char *err)
+{
+	struct endpoint e;
+	const char *why;
+
+	if (!s3_arn_is(c->location.bucket))
+		return 0;
+	if (c->path_style)
+		return bad(err, "--path-style cannot go with an access point");
+	if (c->endpoint_url != NULL &&
+	    endpoint_parse(c->endpoint_url, &e, &why) == 0 &&
+	    endpoint_is_address(&e))
+		return bad(err, "--endpoint-url: an access point needs a host "
+		    "name there, not %s", e.host);
 	return 0;
 }
 
@@ -83,8 +106,10 @@ finish_endpoints(struct config *c, char *err)
 	if (c->queue != NULL && (r = finish_endpoint(c, "sqs-endpoint-url",
 	    c->sqs_endpoint_url, err)) < 0)
 		return r;
-	return finish_endpoint(c, "sts-endpoint-url", c->sts_endpoint_url,
-	    err);
+	if ((r = finish_endpoint(c, "sts-endpoint-url", c->sts_endpoint_url,
+		 err)) < 0)
+		return r;
+	return finish_access_point(c, err);
 }
 
 static int

@@ -61,7 +61,8 @@ login_setup(const struct graph *g)
 	};
 }
 
-/* Where KMS is: as told, as the keys say, or as S3 said last time. */
+/* Where KMS is: as told, as the keys say, where the access point is, or as S3
+ * said last time. */
 static bool
 known_region(const struct graph *g, char ret[64])
 {
@@ -74,7 +75,8 @@ known_region(const struct graph *g, char ret[64])
 	}
 	if (c->kms_key.n > 0 && arn_region(c->kms_key.item[0], ret))
 		return true;
-	if (arn_region(c->seal_key, ret))
+	if (arn_region(c->seal_key, ret) ||
+	    arn_region(c->location.bucket, ret))
 		return true;
 	if (g->index != NULL && index_meta_get(g->index, REGION_META, ret, 63,
 				    &len) == 0 && len > 0) {

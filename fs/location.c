@@ -10,6 +10,14 @@ is_label_char(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+static bool
+ends(const char *s, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+
+	return len >= n && strncmp(s + len - n, with, n) == 0;
+}
+
 /* S3's rules for the names of general purpose buckets. */
 static const char *
 bucket_fault(const char *b, size_t len)
@@ -27,6 +35,10 @@ bucket_fault(const char *b, size_t len)
 	}
 	if (strspn(b, "0123456789.") >= len)
 		return "a bucket name does not look like an IP address";
+	if (ends(b, len, "--x-s3") || ends(b, len, "--xa-s3"))
+		return "directory buckets (S3 Express) are not supported";
+	if (ends(b, len, "--op-s3"))
+		return "S3 on Outposts is not supported";
 	return NULL;
 }
 
@@ -58,10 +70,34 @@ set_prefix(struct location *l, const char *text, const char **ret_why)
 	return 0;
 }
 
+/* Sets bucket and the length of what stood for it. */
+static int
+set_bucket(struct location *l, const char *text, size_t *ret_len,
+    const char **ret_why)
+{
+	struct s3_arn arn;
+	const char *why;
+	size_t len = strcspn(text, "/");
+
+	if (s3_arn_is(text)) {
+		if (s3_arn_parse(text, &arn, ret_len, ret_why) < 0)
+			return -EINVAL;
+		snprintf(l->bucket, sizeof(l->bucket), "%s", arn.text);
+		return 0;
+	}
+	if (memchr(text, '@', len) != NULL || memchr(text, ':', len) != NULL)
+		return fault(ret_why, "credentials do not belong in a URL");
+	if ((why = bucket_fault(text, len)) != NULL)
+		return fault(ret_why, why);
+	memcpy(l->bucket, text, len);
+	*ret_len = len;
+	return 0;
+}
+
 int
 location_parse(const char *text, struct location *ret, const char **ret_why)
 {
-	const char *bucket, *why;
+	const char *bucket;
 	size_t len;
 
 	memset(ret, 0, sizeof(*ret));
@@ -69,13 +105,8 @@ location_parse(const char *text, struct location *ret, const char **ret_why)
 	if (strncmp(text, "s3://", 5) != 0)
 		return fault(ret_why, "a source is written s3://BUCKET/PREFIX");
 	bucket = text + 5;
-	len = strcspn(bucket, "/");
-	if (memchr(bucket, '@', len) != NULL ||
-	    memchr(bucket, ':', len) != NULL)
-		return fault(ret_why, "credentials do not belong in a URL");
-	if ((why = bucket_fault(bucket, len)) != NULL)
-		return fault(ret_why, why);
-	memcpy(ret->bucket, bucket, len);
+	if (set_bucket(ret, bucket, &len, ret_why) < 0)
+		return -EINVAL;
 	return set_prefix(ret, bucket[len] == '/' ? bucket + len + 1 : "",
 	    ret_why);
 }

@@ -229,30 +229,6 @@ value_url(const char *text)
 	return 0;
 }
 
-/* Only dotted digits are an address: "127.evil.example" is a name. */
-static bool
-is_loopback_v4(const char *host, size_t len)
-{
-	return len > 4 && strncmp(host, "127.", 4) == 0 &&
-	    strspn(host, "0123456789.") >= len;
-}
-
-bool
-value_url_is_loopback(const char *url)
-{
-	const char *host, *colon;
-	size_t len;
-
-	if (!authority(url, &host, &len))
-		return false;
-	if (len >= 5 && strncmp(host, "[::1]", 5) == 0)
-		return len == 5 || host[5] == ':';
-	if ((colon = memchr(host, ':', len)) != NULL)
-		len = (size_t)(colon - host);
-	return (len == 9 && strncasecmp(host, "localhost", 9) == 0) ||
-	    is_loopback_v4(host, len);
-}
-
 /* Edit distance (insert, delete, replace, swap of neighbours), at most
  * NEAREST_MAX letters of either. */
 #define NEAREST_MAX 32

@@ -33,9 +33,6 @@ int value_date(const char *text, int64_t *ret, int64_t *ret_end) MUST_CHECK;
  * that is "/" at most. -EINVAL; -EACCES when it has credentials in it. */
 int value_url(const char *text) MUST_CHECK;
 
-/* Does the host of an http(s) URL name this machine's loopback? */
-bool value_url_is_loopback(const char *url);
-
 /* The word of `words` (n of them) that `text` was most likely meant to be, or
  * NULL when none is near. */
 const char *value_nearest(const char *text, const char *const *words,

@@ -9,6 +9,7 @@
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/s3.h"
+#include "store/s3_arn.h"
 #include "store/s3_list.h"
 #include "store/stamp.h"
 
@@ -22,6 +23,8 @@
 struct s3 {
 	struct aws *aws;	     /* constant */
 	char *bucket, *endpoint_url; /* constant */
+	bool is_access_point;	     /* constant */
+	char label[S3_ARN_LABEL_MAX]; /* constant, of an access point */
 	bool is_path_style, requester_pays; /* constant */
 	unsigned flags;		     /* constant, of endpoint_choose() */
 	char owner[16];		     /* constant, "" = any */
@@ -40,25 +43,68 @@ struct op {
 	const char *key;  /* for the log; "" for the bucket's own */
 };
 
-static int
-check_opts(const struct s3_opts *o, struct endpoint *ret)
+static const char *
+service_of(const struct s3 *s)
 {
-	const char *region = o->region != NULL ? o->region : REGION_FIRST;
-	const char *owner = o->expected_bucket_owner;
+	return s->is_access_point ? "s3-accesspoint" : "s3";
+}
 
-	if (!endpoint_is_bucket(o->bucket))
-		return log_err(-EINVAL, "s3: bucket %s: not a bucket name",
-		    o->bucket);
-	if (!endpoint_is_region(region))
-		return log_err(-EINVAL, "s3: region %s: not a region name",
-		    region);
+static int
+check_access_point(const struct s3_opts *o, const struct endpoint *e)
+{
+	if (o->path_style)
+		return log_err(-EINVAL, "s3: %s: an access point is not "
+		    "reached with --path-style", o->bucket);
+	if (endpoint_is_address(e))
+		return log_err(-EINVAL, "s3: %s: the name of an access point "
+		    "cannot stand before %s; use a host name in the endpoint "
+		    "URL", o->bucket, e->host);
+	return 0;
+}
+
+static int
+check_opts(const struct s3_opts *o, const struct s3 *s, struct endpoint *ret)
+{
+	const char *owner = o->expected_bucket_owner;
+	int r;
+
 	if (owner != NULL && (strlen(owner) != 12 ||
 	    strspn(owner, "0123456789") != 12))
 		return log_err(-EINVAL, "s3: expected bucket owner %s: not "
 		    "twelve digits", owner);
-	return endpoint_choose(o->endpoint_url, "s3", region,
-	    (o->fips ? ENDPOINT_FIPS : 0U) |
-	    (o->dual_stack ? ENDPOINT_DUAL_STACK : 0U), ret);
+	if ((r = endpoint_choose(o->endpoint_url, service_of(s), s->region,
+	    s->flags, ret)) < 0)
+		return r;
+	return s->is_access_point ? check_access_point(o, ret) : 0;
+}
+
+/* A bucket's name, or an access point that says which region it is in. */
+static int
+set_bucket(struct s3 *s, const struct s3_opts *o)
+{
+	const char *why, *region = o->region != NULL ? o->region : REGION_FIRST;
+	struct s3_arn arn;
+	size_t len;
+
+	if ((s->bucket = strdup(o->bucket)) == NULL)
+		return -ENOMEM;
+	s->is_access_point = s3_arn_is(o->bucket);
+	if (!s->is_access_point && !endpoint_is_bucket(o->bucket))
+		return log_err(-EINVAL, "s3: bucket %s: not a bucket name",
+		    o->bucket);
+	if (s->is_access_point) {
+		if (s3_arn_parse(o->bucket, &arn, &len, &why) < 0 ||
+		    o->bucket[len] != '\0')
+			return log_err(-EINVAL, "s3: %s: %s", o->bucket,
+			    why != NULL ? why : "something follows the name");
+		snprintf(s->label, sizeof(s->label), "%s", arn.label);
+		region = arn.region;
+	}
+	if (!endpoint_is_region(region))
+		return log_err(-EINVAL, "s3: region %s: not a region name",
+		    region);
+	snprintf(s->region, sizeof(s->region), "%s", region);
+	return 0;
 }
 
 int
@@ -69,26 +115,20 @@ s3_new(const struct s3_opts *o, struct s3 **ret)
 	int r;
 
 	*ret = NULL;
-	if ((r = check_opts(o, &e)) < 0)
-		return r;
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
+	s->flags = endpoint_flags(o->fips, o->dual_stack);
+	if ((r = set_bucket(s, o)) < 0 || (r = check_opts(o, s, &e)) < 0)
+		return r;
 	s->aws = o->aws;
-	s->is_path_style = o->path_style || e.is_custom ||
-	    !endpoint_can_virtual(&e, o->bucket);
+	s->is_path_style = !s->is_access_point && (o->path_style ||
+	    e.is_custom || !endpoint_can_virtual(&e, o->bucket));
 	s->requester_pays = o->requester_pays;
-	s->flags = (o->fips ? ENDPOINT_FIPS : 0U) |
-	    (o->dual_stack ? ENDPOINT_DUAL_STACK : 0U);
 	snprintf(s->owner, sizeof(s->owner), "%s",
 	    o->expected_bucket_owner != NULL ? o->expected_bucket_owner : "");
-	snprintf(s->region, sizeof(s->region), "%s",
-	    o->region != NULL ? o->region : REGION_FIRST);
-	s->bucket = strdup(o->bucket);
-	if (o->endpoint_url != NULL)
-		s->endpoint_url = strdup(o->endpoint_url);
-	if (s->bucket == NULL || (o->endpoint_url != NULL &&
-	    s->endpoint_url == NULL))
+	if (o->endpoint_url != NULL &&
+	    (s->endpoint_url = strdup(o->endpoint_url)) == NULL)
 		return -ENOMEM;
 	*ret = TAKE(s);
 	return 0;
@@ -127,11 +167,11 @@ aim(struct s3 *s, struct op *op)
 	int r;
 
 	get_region(s, op->region);
-	if ((r = endpoint_choose(s->endpoint_url, "s3", op->region, s->flags,
-	    &e)) < 0)
+	if ((r = endpoint_choose(s->endpoint_url, service_of(s), op->region,
+	    s->flags, &e)) < 0)
 		return r;
-	return endpoint_bucket(&e, s->bucket, s->is_path_style,
-	    &op->endpoint);
+	return endpoint_bucket(&e, s->is_access_point ? s->label : s->bucket,
+	    s->is_path_style, &op->endpoint);
 }
 
 static void
@@ -153,13 +193,14 @@ begin(struct s3 *s, struct op *op, const char *method, enum aws_op what)
 
 /* A redirect never says where to send things (its Location is not looked at);
  * it says which region the bucket is in, and only a name of that shape is
- * believed. */
+ * believed. The region of an access point is part of its name. */
 static bool
 learn_region(struct s3 *s, const struct op *op, const struct aws_reply *rp)
 {
 	const struct awserr *e = &rp->error;
 
-	if (e->region[0] == '\0' || strcmp(e->region, op->region) == 0 ||
+	if (s->is_access_point || e->region[0] == '\0' ||
+	    strcmp(e->region, op->region) == 0 ||
 	    (e->status != 301 && e->status != 307 && e->status != 400))
 		return false;
 	log_info(0, "s3: bucket %s: is in %s, not %s", s->bucket, e->region,
@@ -201,8 +242,8 @@ perform(struct s3 *s, struct op *op, struct aws_reply *ret)
 	if (r == -ENOENT || r == -ESTALE || r == -ECANCELED)
 		return log_debug(r, "s3: %s %s/%s: %s", op->verb, s->bucket,
 		    op->key, aws_why(ret, why, sizeof(why)));
-	return log_err(r, "s3: %s %s/%s: %s", op->verb, s->bucket, op->key,
-	    aws_why(ret, why, sizeof(why)));
+	return log_err(r, "s3: %s %s/%s: %s%s", op->verb, s->bucket, op->key,
+	    aws_why(ret, why, sizeof(why)), endpoint_doubt(r, s->flags));
 }
 
 static size_t
@@ -419,7 +460,8 @@ s3_head_bucket(struct s3 *s, char ret_region[32])
 		r = log_err(-ENXIO, "s3: head %s: no such bucket", s->bucket);
 	if (r == 0) {
 		region = http_reply_header(&reply.http, "x-amz-bucket-region");
-		if (region != NULL && endpoint_is_region(region))
+		if (region != NULL && endpoint_is_region(region) &&
+		    !s->is_access_point)
 			set_region(s, region);
 		get_region(s, ret_region);
 	}

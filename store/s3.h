@@ -31,11 +31,13 @@ struct s3;
 
 struct s3_opts {
 	struct aws *aws;	    /* constant; outlives the s3 */
-	const char *bucket;	    /* name */
-	const char *region;	    /* NULL: learnt from the bucket */
+	const char *bucket;	    /* name, or ARN of an access point */
+	const char *region;	    /* NULL: learnt from the bucket; an access
+				     * point's is in its ARN */
 	const char *endpoint_url;   /* NULL: AWS's own */
 	bool path_style;	    /* else by the endpoint: path style for a
-				     * custom endpoint or a bucket with dots */
+				     * custom endpoint or a bucket with dots;
+				     * not with an access point */
 	bool dual_stack, fips, requester_pays;
 	const char *expected_bucket_owner; /* NULL or 12 digits */
 };

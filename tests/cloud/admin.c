@@ -171,7 +171,9 @@ bucket(struct cloud *c, struct request *req)
 		return;
 	}
 	if (!fits(req, "region", info.region, sizeof info.region) ||
-	    !fits(req, "owner", info.owner, sizeof info.owner))
+	    !fits(req, "owner", info.owner, sizeof info.owner) ||
+	    !fits(req, "access_point", info.access_point,
+		sizeof info.access_point))
 		return;
 	if (pays != NULL)
 		info.requester_pays = strcmp(pays, "0") != 0;
@@ -219,7 +221,8 @@ static const struct {
 	{ "reset-counters", true, reset_counters, "counters and log to zero" },
 	{ "log", false, show_log, "n= -- the last requests, JSON" },
 	{ "bucket", true, bucket,
-	    "bucket=&region=&owner=&requester_pays=0|1 -- make or change" },
+	    "bucket=&region=&owner=&requester_pays=0|1&access_point=NAME-ACCOUNT"
+	    " -- make or change" },
 	{ "kms", true, kms,
 	    "key=ARN&enabled=0|1&alias= -- make, change; list all" },
 	{ "queue", true, sqs_admin_queue, "queue=&region=&policy=&visibility="

@@ -94,6 +94,7 @@ struct bucket_info {
 	char owner[16];
 	int64_t created; /* unix seconds */
 	bool requester_pays;
+	char access_point[BUCKET_NAME_MAX + 1]; /* NAME-ACCOUNT, or "" */
 };
 
 struct store;
@@ -103,7 +104,7 @@ void store_free(struct store *s);
 /* 0, or -EEXIST. */
 int store_create(struct store *s, const struct bucket_info *info);
 
-/* Change region, owner and requester_pays. 0 or -ENOENT. */
+/* Change everything but the name and the date. 0 or -ENOENT. */
 int store_alter(struct store *s, const struct bucket_info *info) MUST_CHECK;
 
 /* 0, -ENOENT, or -ENOTEMPTY. */
@@ -111,6 +112,10 @@ int store_remove(struct store *s, const char *bucket) MUST_CHECK;
 
 /* 0 or -ENOENT. */
 int store_info(struct store *s, const char *bucket,
+    struct bucket_info *ret) MUST_CHECK;
+
+/* The bucket behind an access point (NAME-ACCOUNT). 0 or -ENOENT. */
+int store_behind(struct store *s, const char *access_point,
     struct bucket_info *ret) MUST_CHECK;
 
 /* All buckets by name; an array the caller frees. */

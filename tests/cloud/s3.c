@@ -137,31 +137,36 @@ s3_auth_error(struct cloud *c, struct request *req,
 	error_end(req);
 }
 
-/* The bucket of a virtual-host style request; NULL when the host is just an
- * endpoint. */
+/* The bucket of a virtual-host style request, which may come by an access
+ * point; NULL when the host is just an endpoint. */
 static const char *
-bucket_of_host(struct request *req)
+bucket_of_host(struct cloud *c, struct request *req)
 {
+	struct bucket_info info;
 	const char *host = request_header(req, "host"), *dot = NULL;
 
 	if (host == NULL || strncmp(host, "s3.", 3) == 0 ||
 	    strspn(host, "0123456789.:") == strlen(host) || *host == '[')
 		return NULL;
-	if ((dot = strstr(host, ".s3.")) == NULL)
+	if ((dot = strstr(host, ".s3.")) == NULL &&
+	    (dot = strstr(host, ".s3-accesspoint.")) == NULL)
 		dot = strstr(host, ".localhost");
-	return dot != NULL && dot != host
-	    ? arena_str(&req->arena, host, (size_t)(dot - host))
-	    : NULL;
+	if (dot == NULL || dot == host)
+		return NULL;
+	host = arena_str(&req->arena, host, (size_t)(dot - host));
+	return store_behind(c->store, host, &info) < 0
+	    ? host
+	    : arena_str(&req->arena, info.name, strlen(info.name));
 }
 
 static void
-route_path(struct request *req)
+route_path(struct cloud *c, struct request *req)
 {
 	const char *path = req->path != NULL ? req->path : "/";
 	size_t len;
 
 	path += *path == '/';
-	req->bucket = bucket_of_host(req);
+	req->bucket = bucket_of_host(c, req);
 	if (req->bucket == NULL && *path != '\0') {
 		len = strcspn(path, "/");
 		req->bucket = arena_str(&req->arena, path, len);
@@ -208,7 +213,7 @@ route_object(const struct request *req)
 void
 s3_route(struct cloud *c, struct request *req)
 {
-	route_path(req);
+	route_path(c, req);
 	if (req->bucket == NULL)
 		req->op = strcmp(req->method, "GET") == 0 ? OP_S3_BUCKETS
 							  : OP_UNKNOWN;

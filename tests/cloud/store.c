@@ -168,6 +168,22 @@ store_info(struct store *s, const char *bucket, struct bucket_info *ret)
 	return b != NULL ? 0 : -ENOENT;
 }
 
+int
+store_behind(struct store *s, const char *access_point,
+    struct bucket_info *ret)
+{
+	int r = -ENOENT;
+
+	pthread_rwlock_rdlock(&s->lock);
+	for (size_t i = 0; i < s->n && r < 0; i++)
+		if (strcmp(s->b[i]->info.access_point, access_point) == 0) {
+			*ret = s->b[i]->info;
+			r = 0;
+		}
+	pthread_rwlock_unlock(&s->lock);
+	return r;
+}
+
 size_t
 store_buckets(struct store *s, struct bucket_info **ret)
 {

@@ -171,6 +171,7 @@ static const struct {
 	    "not encrypted" },
 	{ "mount", "s3://b m --endpoint-url http://h --allow-http", NULL },
 	{ "mount", "s3://b m --endpoint-url http://127.0.0.1:9000", NULL },
+	{ "mount", "s3://b m --endpoint-url http://mail.localhost:9000", NULL },
 	{ "mount", "s3://b m --kms-key account", NULL },
 	{ "mount", "s3://b m --kms-key account --kms-key alias/x",
 	    "\"account\" means every" },

@@ -2,6 +2,7 @@
 
 #include "check.h"
 
+#define AP "arn:aws:s3:us-west-2:123456789012:accesspoint/mail"
 #define LONG_PART                                                              \
 	"0123456789012345678901234567890123456789012345678901234567890123456789" \
 	"012345678901234567890123456789"
@@ -26,6 +27,24 @@ static const struct {
 	{ "s3://my.bucket-1", "my.bucket-1", "", "s3://my.bucket-1" },
 	{ "s3://abc/" LONG_KEY, "abc", LONG_KEY "/", "s3://abc/" LONG_KEY "/" },
 	{ "s3://abc/" LONG_KEY "0123456789012345678901234", NULL, NULL, NULL },
+	{ "s3://mail-mvm1yxkzcm4cbgs3nzy1puzb1fhyhuse1b-s3alias/in",
+	    "mail-mvm1yxkzcm4cbgs3nzy1puzb1fhyhuse1b-s3alias", "in/",
+	    "s3://mail-mvm1yxkzcm4cbgs3nzy1puzb1fhyhuse1b-s3alias/in/" },
+	{ "s3://" AP, AP, "", "s3://" AP },
+	{ "s3://" AP "/", AP, "", "s3://" AP },
+	{ "s3://" AP "/in/bound", AP, "in/bound/", "s3://" AP "/in/bound/" },
+	{ "s3://" AP "/emails*", AP, "emails", "s3://" AP "/emails*" },
+	/* the other way to write it is the same mailbox */
+	{ "s3://arn:aws:s3:us-west-2:123456789012:accesspoint:mail/in", AP,
+	    "in/", "s3://" AP "/in/" },
+	{ "s3://" AP "/" LONG_KEY, AP, LONG_KEY "/", "s3://" AP "/" LONG_KEY
+	    "/" },
+	{ "s3://" AP "@evil.example", NULL, NULL, NULL },
+	{ "s3://arn:aws:s3:::bucket/in", NULL, NULL, NULL },
+	{ "s3://arn:secret@bucket", NULL, NULL, NULL },
+	{ "s3://mail--use1-az4--x-s3", NULL, NULL, NULL },
+	{ "s3://mail--use1-az4--xa-s3/in", NULL, NULL, NULL },
+	{ "s3://mail-o01--op-s3/in", NULL, NULL, NULL },
 	{ "s3://ab", NULL, NULL, NULL },
 	{ "s3://0123456789012345678901234567890123456789012345678901234567890123",
 	    NULL, NULL, NULL },

@@ -150,43 +150,34 @@ test_url(void)
 	static const struct {
 		const char *text;
 		int want;
-		bool is_loopback;
 	} cases[] = {
-		{ "https://s3.example.com", 0, false },
-		{ "https://s3.example.com/", 0, false },
-		{ "http://127.0.0.1:9000", 0, true },
-		{ "http://127.1.2.3", 0, true },
-		{ "http://localhost:9000/", 0, true },
-		{ "http://[::1]:9000", 0, true },
-		{ "http://[::1]", 0, true },
-		{ "http://[fd00::1]:80", 0, false },
-		/* names that only look like loopback */
-		{ "http://127.evil.example", 0, false },
-		{ "http://127.0.0.1.evil.example", 0, false },
-		{ "http://localhost.evil.example", 0, false },
-		{ "https://key:secret@s3.example.com", -EACCES, false },
-		{ "https://key@s3.example.com", -EACCES, false },
-		{ "ftp://s3.example.com", -EINVAL, false },
-		{ "s3.example.com", -EINVAL, false },
-		{ "https://", -EINVAL, false },
-		{ "https://:80", -EINVAL, false },
-		{ "https://h:0", -EINVAL, false },
-		{ "https://h:65536", -EINVAL, false },
-		{ "https://h:", -EINVAL, false },
-		{ "https://h:http", -EINVAL, false },
-		{ "https://h/path", -EINVAL, false },
-		{ "https://h?x=y", -EINVAL, false },
-		{ "https://h h", -EINVAL, false },
-		{ "https://[::1", -EINVAL, false },
-		{ "https://[::1]x", -EINVAL, false },
+		{ "https://s3.example.com", 0 },
+		{ "https://s3.example.com/", 0 },
+		{ "http://127.0.0.1:9000", 0 },
+		{ "http://127.1.2.3", 0 },
+		{ "http://localhost:9000/", 0 },
+		{ "http://[::1]:9000", 0 },
+		{ "http://[::1]", 0 },
+		{ "http://[fd00::1]:80", 0 },
+		{ "https://key:secret@s3.example.com", -EACCES },
+		{ "https://key@s3.example.com", -EACCES },
+		{ "ftp://s3.example.com", -EINVAL },
+		{ "s3.example.com", -EINVAL },
+		{ "https://", -EINVAL },
+		{ "https://:80", -EINVAL },
+		{ "https://h:0", -EINVAL },
+		{ "https://h:65536", -EINVAL },
+		{ "https://h:", -EINVAL },
+		{ "https://h:http", -EINVAL },
+		{ "https://h/path", -EINVAL },
+		{ "https://h?x=y", -EINVAL },
+		{ "https://h h", -EINVAL },
+		{ "https://[::1", -EINVAL },
+		{ "https://[::1]x", -EINVAL },
 	};
 
-	for (size_t i = 0; i < NELEMS(cases); i++) {
+	for (size_t i = 0; i < NELEMS(cases); i++)
 		CHECK_EQ_AT(i, value_url(cases[i].text), cases[i].want);
-		if (cases[i].want == 0)
-			CHECK_EQ_AT(i, value_url_is_loopback(cases[i].text),
-			    cases[i].is_loopback);
-	}
 }
 
 static void
