@@ -44,7 +44,7 @@ struct call {
 	struct creds_value creds; /* wiped at the end */
 	int64_t until_ms;	  /* monotonic */
 	int64_t signed_unix;	  /* by AWS's clock, as we know it */
-	unsigned attempt;
+	unsigned failed[RETRY_KINDS]; /* attempts, by why */
 	int taken; /* from the budget by the last retry */
 	bool has_fixed_clock, has_fixed_creds;
 };
@@ -340,7 +340,7 @@ give_budget(struct aws *a, enum http_lane lane, int taken)
 static int
 back_off(struct call *c, const struct retry_failure *f)
 {
-	int64_t wait = retry_wait_ms(c->aws->policy, c->attempt, f,
+	int64_t wait = retry_wait_ms(c->aws->policy, ++c->failed[f->kind], f,
 	    c->until_ms - stamp_now_ms(), randombytes_random());
 	struct counters *count = &c->aws->count[c->req->op];
 	int r;
@@ -352,10 +352,9 @@ back_off(struct call *c, const struct retry_failure *f)
 	c->taken = take_budget(c->aws, lane_of(c->req), f->kind);
 	if (c->taken == 0)
 		return f->err;
-	c->attempt++;
 	atomic_fetch_add(&count->retries, 1);
-	log_debug(0, "aws: %s: attempt %u failed, next in %lld ms",
-	    aws_op_name(c->req->op), c->attempt - 1, (long long)wait);
+	log_debug(0, "aws: %s: failed, again in %lld ms",
+	    aws_op_name(c->req->op), (long long)wait);
 	if ((r = http_sleep_ms(c->aws->http, wait)) < 0)
 		return r;
 	return 0;
@@ -385,7 +384,7 @@ run(struct call *c, struct aws_reply *ret)
 int
 aws_call(struct aws *a, const struct aws_request *req, struct aws_reply *ret)
 {
-	struct call c = { .aws = a, .req = req, .attempt = 1,
+	struct call c = { .aws = a, .req = req,
 		.until_ms = stamp_now_ms() + a->deadline_ms };
 	int r;
 

@@ -4,9 +4,15 @@
  * backoff with full jitter, from 50 ms after a passing failure and from 1 s
  * after throttling, at most 20 s; a bucket of 500 tokens per service from
  * which a retry takes 14 (5 after throttling, which is no sign of an outage)
- * and to which success gives back; the server's own delay is obeyed. A file
- * system has no one to tell "try later", so that there are ten attempts
- * rather than three, and the deadline of the call ends them.
+ * and to which success gives back; the server's own delay is obeyed as far as
+ * it is at most 5 s longer than ours. Where these depart, it is because a file
+ * system has no one to tell "try later":
+ *	ten attempts may fail in passing rather than three;
+ *	throttling ends a call by its deadline only, not by a count;
+ *	a wait that would reach past the deadline is cut, so that the last
+ *	attempt is made a second before it;
+ *	each kind of failure has its own exponent, so that a broken connection
+ *	after throttling is not waited for as if it were the tenth.
  *
  * Pure: time and random bits are arguments, locking is the caller's. */
 #ifndef SESFS_STORE_RETRY_H
@@ -18,13 +24,14 @@ enum retry_kind {
 	RETRY_NEVER,	 /* the same answer would come again */
 	RETRY_TRANSIENT, /* network trouble, 5xx */
 	RETRY_THROTTLE,	 /* asked too often */
+	RETRY_KINDS
 };
 
 struct retry_policy {
 	int64_t transient_ms; /* base delay */
 	int64_t throttle_ms;  /* base delay */
-	int64_t cap_ms;	      /* longest delay, also of a server's wish */
-	unsigned attempts;    /* in all, the first included */
+	int64_t cap_ms;	      /* longest delay */
+	unsigned attempts;    /* that may fail in passing, the first included */
 };
 extern const struct retry_policy retry_default;
 
@@ -34,11 +41,12 @@ struct retry_failure {
 	int64_t after_ms; /* what the server asked for, < 0 when nothing */
 };
 
-/* Wait before the next attempt, in ms, after attempt `attempt` (1 = the first)
- * failed with `f`. Returns >= 0, or f->err when the caller must give up:
- * never to be retried, attempts used up, or the wait would reach past the
- * `left_ms` of the call. `rnd` is any 32 random bits. */
-int64_t retry_wait_ms(const struct retry_policy *p, unsigned attempt,
+/* Wait before the next attempt, in ms, after a call failed with `f`, for the
+ * `nth` time with a failure of that kind (1 = the first). Returns >= 0, or
+ * f->err when the caller must give up: never to be retried, attempts used up,
+ * or no time for another among the `left_ms` of the call. `rnd` is any 32
+ * random bits. */
+int64_t retry_wait_ms(const struct retry_policy *p, unsigned nth,
     const struct retry_failure *f, int64_t left_ms, uint32_t rnd) MUST_CHECK;
 
 #define RETRY_BUDGET 500

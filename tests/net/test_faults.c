@@ -45,7 +45,6 @@ test_lasting(struct net *n)
 		const char *set;
 		int want;
 	} t[] = {
-		{ "s3_throttle=100", -EAGAIN },
 		{ "s3_500=100", -EAGAIN },
 		{ "s3_503=100", -EAGAIN },
 		{ "s3_truncate=100", -ECONNRESET },
@@ -229,6 +228,23 @@ test_crowd(struct net *n)
 	CHECK_EQ(c.good, 320);
 }
 
+/* Throttling is not counted, but the budget ends it, for all calls; one success
+ * gives back one token, which is a fifth of a retry. */
+static void
+test_exhausted(struct net *n)
+{
+	net_reset(n);
+	net_post(n, "set", "s3_throttle=100");
+	CHECK_EQ(get(n), -EAGAIN);
+	CHECK(net_count(n, "s3.get") > 6);
+	CHECK(net_count(n, "s3.get") <= 101);
+	net_reset(n);
+	CHECK_EQ(get(n), 0);
+	net_post(n, "set", "s3_throttle=100");
+	CHECK_EQ(get(n), -EAGAIN);
+	CHECK(net_count(n, "s3.get") <= 3);
+}
+
 static void *
 stop_soon(void *arg)
 {
@@ -285,6 +301,7 @@ main(void)
 	test_expired(&n);
 	test_clock(&n);
 	test_crowd(&n);
+	test_exhausted(&n);
 	test_nobody(&n);
 	test_stop(&n);
 	net_stop(&n);

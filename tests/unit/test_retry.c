@@ -7,40 +7,64 @@
 #define H RETRY_THROTTLE
 
 /* With all random bits set the wait is the longest that there is. */
+#define MOST UINT32_MAX
+#define HALF (1U << 31)
+#define HOUR 3600000
+
 static const struct {
 	const char *what;
-	unsigned attempt;
+	unsigned nth;
 	struct retry_failure f;
 	int64_t left_ms;
 	uint32_t rnd;
 	int64_t want;
 } waits[] = {
-	{ "first", 1, { T, -ECONNRESET, -1 }, 60000, UINT32_MAX, 50 },
-	{ "doubles", 2, { T, -ECONNRESET, -1 }, 60000, UINT32_MAX, 100 },
-	{ "doubles again", 3, { T, -ECONNRESET, -1 }, 60000, UINT32_MAX, 200 },
-	{ "ninth", 9, { T, -ECONNRESET, -1 }, 60000, UINT32_MAX, 12800 },
-	{ "no attempts left", 10, { T, -ECONNRESET, -1 }, 60000, 0,
+	/* 50 ms, 100 ms ... for what passes, ten attempts in all */
+	{ "first", 1, { T, -ECONNRESET, -1 }, HOUR, MOST, 50 },
+	{ "second", 2, { T, -ECONNRESET, -1 }, HOUR, MOST, 100 },
+	{ "third", 3, { T, -ECONNRESET, -1 }, HOUR, MOST, 200 },
+	{ "ninth", 9, { T, -ECONNRESET, -1 }, HOUR, MOST, 12800 },
+	{ "no attempts left", 10, { T, -ECONNRESET, -1 }, HOUR, 0,
 	    -ECONNRESET },
-	{ "throttled", 1, { H, -EAGAIN, -1 }, 60000, UINT32_MAX, 1000 },
-	{ "throttled more", 4, { H, -EAGAIN, -1 }, 60000, UINT32_MAX, 8000 },
-	{ "capped", 9, { H, -EAGAIN, -1 }, 60000, UINT32_MAX, 20000 },
-	{ "full jitter", 3, { T, -EAGAIN, -1 }, 60000, 0, 0 },
-	{ "half", 3, { T, -EAGAIN, -1 }, 60000, 1U << 31, 100 },
-	{ "never", 1, { RETRY_NEVER, -EACCES, -1 }, 60000, 0, -EACCES },
-	{ "server's wish", 1, { T, -EAGAIN, 1500 }, 60000, 0, 1500 },
-	{ "shorter wish", 9, { H, -EAGAIN, 10 }, 60000, UINT32_MAX, 20000 },
-	{ "absurd wish", 1, { T, -EAGAIN, 900000 }, 60000, 0, 20000 },
-	{ "no time left", 3, { T, -ETIMEDOUT, -1 }, 200, UINT32_MAX,
-	    -ETIMEDOUT },
-	{ "just in time", 3, { T, -ETIMEDOUT, -1 }, 201, UINT32_MAX, 200 },
+	{ "beyond", 11, { T, -ECONNRESET, -1 }, HOUR, 0, -ECONNRESET },
+	/* 1 s, 2 s ... 20 s after throttling, without a count */
+	{ "throttled", 1, { H, -EAGAIN, -1 }, HOUR, MOST, 1000 },
+	{ "again", 2, { H, -EAGAIN, -1 }, HOUR, MOST, 2000 },
+	{ "fifth", 5, { H, -EAGAIN, -1 }, HOUR, MOST, 16000 },
+	{ "capped", 6, { H, -EAGAIN, -1 }, HOUR, MOST, 20000 },
+	{ "no count", 10, { H, -EAGAIN, -1 }, HOUR, MOST, 20000 },
+	{ "for ever", UINT32_MAX, { H, -EAGAIN, -1 }, HOUR, MOST, 20000 },
+	/* full jitter; the cap comes before it */
+	{ "none", 3, { T, -EAGAIN, -1 }, HOUR, 0, 0 },
+	{ "half", 3, { T, -EAGAIN, -1 }, HOUR, HALF, 100 },
+	{ "half of the cap", 9, { H, -EAGAIN, -1 }, HOUR, HALF, 10000 },
+	{ "never", 1, { RETRY_NEVER, -EACCES, -1 }, HOUR, 0, -EACCES },
+	{ "never, wished", 1, { RETRY_NEVER, -EACCES, 10 }, HOUR, 0,
+	    -EACCES },
+	/* the server's delay: from ours to 5 s more */
+	{ "wish", 1, { T, -EAGAIN, 1500 }, HOUR, 0, 1500 },
+	{ "wish of nothing", 1, { H, -EAGAIN, 0 }, HOUR, MOST, 1000 },
+	{ "shorter than ours", 6, { H, -EAGAIN, 10 }, HOUR, MOST, 20000 },
+	{ "longer than ours", 2, { H, -EAGAIN, 6999 }, HOUR, MOST, 6999 },
+	{ "much longer", 2, { H, -EAGAIN, 7001 }, HOUR, MOST, 7000 },
+	{ "absurd", 1, { T, -EAGAIN, INT64_MAX }, HOUR, 0, 5000 },
+	{ "beyond the cap", 6, { H, -EAGAIN, 24000 }, HOUR, MOST, 24000 },
+	/* the deadline: the last attempt is a second before it */
+	{ "just in time", 3, { T, -ETIMEDOUT, -1 }, 201, MOST, 200 },
+	{ "no time left", 3, { T, -ETIMEDOUT, -1 }, 200, MOST, -ETIMEDOUT },
 	{ "past the end", 1, { T, -ETIMEDOUT, -1 }, 0, 0, -ETIMEDOUT },
+	{ "long past it", 1, { H, -EAGAIN, -1 }, -5, 0, -EAGAIN },
+	{ "last attempt", 6, { H, -EAGAIN, -1 }, 8000, MOST, 7000 },
+	{ "last of a wish", 1, { T, -EAGAIN, 3000 }, 2500, 0, 1500 },
+	{ "barely", 6, { H, -EAGAIN, -1 }, 1001, MOST, 1 },
+	{ "after the last", 6, { H, -EAGAIN, -1 }, 1000, MOST, -EAGAIN },
 };
 
 static void
 test_waits(void)
 {
 	for (size_t i = 0; i < NELEMS(waits); i++)
-		CHECK_EQ_AT(i, retry_wait_ms(&retry_default, waits[i].attempt,
+		CHECK_EQ_AT(i, retry_wait_ms(&retry_default, waits[i].nth,
 		    &waits[i].f, waits[i].left_ms, waits[i].rnd),
 		    waits[i].want);
 }
