@@ -134,7 +134,8 @@ static int
 open_login(struct graph *g)
 {
 	const struct http_opts ho = { .jobs = (unsigned)g->c->jobs,
-		.ca_bundle = g->c->ca_bundle };
+		.ca_bundle = g->c->ca_bundle,
+		.rate[HTTP_LANE_KMS] = (unsigned)g->c->kms_rate };
 	struct creds_setup s;
 	int r;
 
@@ -167,7 +168,6 @@ open_cloud(struct graph *g)
 		.endpoint_url = c->kms_endpoint_url,
 		.fips = c->fips,
 		.dual_stack = c->dual_stack,
-		.rate = (unsigned)c->kms_rate,
 	};
 	char instance[ENDPOINT_REGION_MAX];
 	int r;

@@ -179,6 +179,19 @@ json_keys(const struct graph *g)
 }
 
 static json_t *
+json_kms(struct http *http)
+{
+	struct http_pace p;
+	json_t *obj = json_object();
+
+	http_get_pace(http, HTTP_LANE_KMS, &p);
+	json_object_set_new(obj, "rate", json_real(p.rate));
+	json_object_set_new(obj, "rate_limit", json_real(p.limit));
+	set_u64(obj, "waiting", p.waiting);
+	return obj;
+}
+
+static json_t *
 json_messages(struct source *source)
 {
 	struct source_stats s;
@@ -259,6 +272,7 @@ status_json(const struct status_opts *o, bool all, json_t **ret)
 	json_object_set_new(doc, "objects", json_counts(&counts));
 	json_object_set_new(doc, "sync", json_sync(g->sync));
 	set_requests(doc, g->aws);
+	json_object_set_new(doc, "kms", json_kms(g->http));
 	json_object_set_new(doc, "cache", json_cache(g->cache));
 	json_object_set_new(doc, "keys", json_keys(g));
 	json_object_set_new(doc, "messages", json_messages(g->source));

@@ -129,6 +129,18 @@ print_cost(FILE *f, const json_t *doc)
 }
 
 static void
+print_kms(FILE *f, const json_t *k)
+{
+	double rate = real(k, "rate"), limit = real(k, "rate_limit");
+
+	print_label(f, "KMS rate");
+	fprintf(f, "%.*f calls a second at most%s, %" PRIu64 " waiting\n",
+	    rate < 10 ? 1 : 0, rate,
+	    rate < limit ? ", as it says that it is asked too often" : "",
+	    control_u64(k, "waiting"));
+}
+
+static void
 print_store(FILE *f, const json_t *doc)
 {
 	const json_t *c = json_object_get(doc, "cache");
@@ -183,6 +195,7 @@ status_print(FILE *f, const json_t *doc)
 	print_sync(f, json_object_get(doc, "sync"));
 	print_counts(f, "requests", json_object_get(doc, "requests"));
 	print_cost(f, doc);
+	print_kms(f, json_object_get(doc, "kms"));
 	print_store(f, doc);
 	print_counts(f, "fuse", json_object_get(doc, "fuse"));
 }

@@ -33,8 +33,7 @@ struct aws {
 	atomic_uint_fast64_t bytes_in, bytes_out;
 
 	pthread_mutex_t lock;
-	struct retry_budget budget[HTTP_LANES]; /* [lock]; also every
-						 * request's pacer */
+	struct retry_budget budget[HTTP_LANES]; /* [lock] */
 };
 
 /* One call while it lasts. */
@@ -46,6 +45,8 @@ struct call {
 	int64_t signed_unix;	  /* by AWS's clock, as we know it */
 	unsigned failed[RETRY_KINDS]; /* attempts, by why */
 	int taken; /* from the budget by the last retry */
+	struct awserr last; /* how the attempt before failed */
+	int last_err;	    /* " , 0 = there was none */
 	bool has_fixed_clock, has_fixed_creds;
 };
 
@@ -131,27 +132,6 @@ lane_of(const struct aws_request *req)
 	    HTTP_LANE_OTHER;
 }
 
-static int64_t
-book_turn(struct aws *a, struct retry_pacer *p, int64_t now_ms)
-{
-	LOCK_SCOPE(&a->lock);
-	return retry_pacer_book(p, now_ms * 1000) / 1000;
-}
-
-/* Wait for this request's turn, if it has a pace. */
-static int
-wait_turn(struct call *c)
-{
-	int64_t now = stamp_now_ms(), wait;
-
-	if (c->req->pacer == NULL)
-		return 0;
-	wait = book_turn(c->aws, c->req->pacer, now);
-	if (now + wait >= c->until_ms)
-		return -EAGAIN;
-	return wait > 0 ? http_sleep_ms(c->aws->http, wait) : 0;
-}
-
 static int
 send_signed(struct call *c, const struct aws_signed *s, struct aws_reply *ret)
 {
@@ -173,6 +153,8 @@ send_signed(struct call *c, const struct aws_signed *s, struct aws_reply *ret)
 
 	atomic_fetch_add(&c->aws->count[req->op].requests, 1);
 	r = http_do(c->aws->http, &hr, &ret->http);
+	if (ret->http.is_unsent)
+		atomic_fetch_sub(&c->aws->count[req->op].requests, 1);
 	atomic_fetch_add(&c->aws->bytes_in, ret->http.bytes_in);
 	atomic_fetch_add(&c->aws->bytes_out, ret->http.bytes_out);
 	return r;
@@ -196,8 +178,7 @@ attempt(struct call *c, struct aws_reply *ret)
 	struct aws_signed s;
 	int r;
 
-	if ((r = wait_turn(c)) < 0 ||
-	    (r = creds_get(c->aws->creds, &c->creds)) < 0) {
+	if ((r = creds_get(c->aws->creds, &c->creds)) < 0) {
 		explain_creds(c, r, ret->http.why);
 		return r;
 	}
@@ -336,28 +317,44 @@ give_budget(struct aws *a, enum http_lane lane, int taken)
 	retry_budget_give(&a->budget[lane], taken);
 }
 
-/* Sleep before another attempt. Returns 0 to make it, else the error. */
+/* Sleep before another attempt. Returns 0 to make it, else the error. Where a
+ * pace keeps what is sent down to what is taken, it protects the service from
+ * retries after throttling, and whoever waits gets a turn: that takes no
+ * tokens. */
 static int
 back_off(struct call *c, const struct retry_failure *f)
 {
-	int64_t wait = retry_wait_ms(c->aws->policy, ++c->failed[f->kind], f,
-	    c->until_ms - stamp_now_ms(), randombytes_random());
+	const enum http_lane lane = lane_of(c->req);
 	struct counters *count = &c->aws->count[c->req->op];
-	int r;
+	bool is_paced = false;
+	int64_t wait;
 
-	if (f->kind == RETRY_THROTTLE)
+	if (f->kind == RETRY_THROTTLE) {
 		atomic_fetch_add(&count->throttled, 1);
+		is_paced = http_report(c->aws->http, lane, true);
+	}
+	wait = retry_wait_ms(c->aws->policy, ++c->failed[f->kind], f,
+	    c->until_ms - stamp_now_ms(), randombytes_random());
 	if (wait < 0)
 		return (int)wait;
-	c->taken = take_budget(c->aws, lane_of(c->req), f->kind);
-	if (c->taken == 0)
+	c->taken = is_paced ? 0 : take_budget(c->aws, lane, f->kind);
+	if (!is_paced && c->taken == 0)
 		return f->err;
 	atomic_fetch_add(&count->retries, 1);
 	log_debug(0, "aws: %s: failed, again in %lld ms",
 	    aws_op_name(c->req->op), (long long)wait);
-	if ((r = http_sleep_ms(c->aws->http, wait)) < 0)
-		return r;
-	return 0;
+	return http_sleep_ms(c->aws->http, wait);
+}
+
+/* The deadline came while another attempt waited for its turn: what is known is
+ * how the last one failed. */
+static int
+recall(const struct call *c, struct aws_reply *ret)
+{
+	if (c->last_err == 0)
+		return -ETIMEDOUT;
+	ret->error = c->last;
+	return c->last_err;
 }
 
 static int
@@ -370,12 +367,20 @@ run(struct call *c, struct aws_reply *ret)
 		aws_reply_free(ret);
 		r = attempt(c, ret);
 		if (r == 0 && is_success(c, &ret->http)) {
+			http_report(c->aws->http, lane_of(c->req), false);
 			give_budget(c->aws, lane_of(c->req), c->taken);
 			return 0;
 		}
+		if (ret->http.is_unsent)
+			return recall(c, ret);
 		v = r < 0 ? judge_network(r) : judge_reply(c, ret);
+		/* A refusal is a request served. */
+		if (r == 0 && v.failure.kind == RETRY_NEVER)
+			http_report(c->aws->http, lane_of(c->req), false);
 		if (r == 0 && cure(c, v.cure, &ret->http))
 			continue;
+		c->last = ret->error;
+		c->last_err = v.failure.err;
 		if ((r = back_off(c, &v.failure)) < 0)
 			return r;
 	}

@@ -68,8 +68,6 @@ struct aws_request {
 	enum aws_op op;	      /* what it counts as */
 	uint64_t max_body;    /* longest good reply, bytes */
 	bool may_fail_late;   /* an <Error> under status 200 is an error */
-	struct retry_pacer *pacer; /* each attempt waits its turn, or NULL;
-				    * shared by all calls of one aws */
 };
 
 struct aws_reply {

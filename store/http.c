@@ -11,6 +11,7 @@
 #include "store/http.h"
 #include "store/http_call.h"
 #include "store/http_events.h"
+#include "store/http_lane.h"
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/stamp.h"
@@ -18,15 +19,6 @@
 
 #define LOOK_MS 250	/* how often silence is looked for */
 #define IDLE_MS 60000	/* how long the thread sleeps with nothing to do */
-
-struct list {
-	struct http_call *head, *tail;
-};
-
-struct lane {
-	struct list waiting[HTTP_PRIOS]; /* [lock] */
-	unsigned active;		 /* network thread */
-};
 
 struct http {
 	pthread_t thread;  /* constant */
@@ -40,37 +32,11 @@ struct http {
 	pthread_cond_t stopped_cond; /* [lock] is_stopping became true */
 	bool is_stopping;	     /* [lock] */
 	bool is_woken;		     /* [lock] a wakeup is on its way */
-	struct lane lane[HTTP_LANES];
+	struct http_lane_state lane[HTTP_LANES]; /* [lock] but its active */
 
-	struct list active; /* network thread */
+	struct http_list active; /* network thread */
 	int64_t looked_at_ms; /* network thread */
 };
-
-static void
-list_append(struct list *l, struct http_call *c)
-{
-	c->next = NULL;
-	c->prev = l->tail;
-	if (l->tail != NULL)
-		l->tail->next = c;
-	else
-		l->head = c;
-	l->tail = c;
-}
-
-static void
-list_remove(struct list *l, struct http_call *c)
-{
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
-		l->head = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
-	else
-		l->tail = c->prev;
-	c->prev = c->next = NULL;
-}
 
 /* Hand the result over; the call is gone afterwards. */
 static void
@@ -94,7 +60,7 @@ finish(struct http *h, struct http_call *c, int err, CURLcode code)
 	/* The result reads the handle, and the handle points into the call:
 	 * out of the multi first, freed last. */
 	curl_multi_remove_handle(h->multi, easy);
-	list_remove(&h->active, c);
+	http_list_remove(&h->active, c);
 	h->lane[c->lane].active--;
 	settle(c, err, code);
 	curl_easy_cleanup(easy);
@@ -115,7 +81,7 @@ launch(struct http *h, struct http_call *c)
 		settle(c, -ENOMEM, CURLE_OK);
 		return;
 	}
-	list_append(&h->active, c);
+	http_list_append(&h->active, c);
 	h->lane[c->lane].active++;
 	r = http_call_setup(c, easy, &h->setup, now);
 	if (r == 0 && curl_multi_add_handle(h->multi, easy) != CURLM_OK)
@@ -124,50 +90,31 @@ launch(struct http *h, struct http_call *c)
 		finish(h, c, r, CURLE_OK);
 }
 
-/* Next call that may start, or NULL. */
+/* Next call that may start, or NULL; then *ret_wait_ms is lowered to the time
+ * until a pace lets one. */
 static struct http_call *
-pop_locked(struct http *h)
+pop(struct http *h, int64_t *ret_wait_ms)
 {
-	for (int i = 0; i < HTTP_LANES; i++) {
-		struct lane *l = &h->lane[i];
+	int64_t now = stamp_now_ms();
+	struct http_call *c = NULL;
 
-		for (int p = 0; p < HTTP_PRIOS && l->active < h->jobs; p++) {
-			struct http_call *c = l->waiting[p].head;
-
-			if (c == NULL)
-				continue;
-			list_remove(&l->waiting[p], c);
-			return c;
-		}
-	}
-	return NULL;
-}
-
-static struct http_call *
-pop(struct http *h)
-{
 	LOCK_SCOPE(&h->lock);
 	h->is_woken = false;
-	return h->is_stopping ? NULL : pop_locked(h);
+	for (int i = 0; i < HTTP_LANES && c == NULL && !h->is_stopping; i++)
+		c = http_lane_next(&h->lane[i], h->jobs, now, ret_wait_ms);
+	return c;
 }
 
 /* Any waiting call whose time has run out (or all, when stopping). */
 static struct http_call *
 pop_expired(struct http *h, int64_t now_ms, bool all)
 {
-	LOCK_SCOPE(&h->lock);
-	for (int i = 0; i < HTTP_LANES * HTTP_PRIOS; i++) {
-		struct list *l = &h->lane[i / HTTP_PRIOS]
-				      .waiting[i % HTTP_PRIOS];
+	struct http_call *c = NULL;
 
-		for (struct http_call *c = l->head; c != NULL; c = c->next) {
-			if (!all && now_ms < c->deadline_ms)
-				continue;
-			list_remove(l, c);
-			return c;
-		}
-	}
-	return NULL;
+	LOCK_SCOPE(&h->lock);
+	for (int i = 0; i < HTTP_LANES && c == NULL; i++)
+		c = http_lane_expired(&h->lane[i], now_ms, all);
+	return c;
 }
 
 /* Now and then: end what stands still and what has waited too long. */
@@ -220,10 +167,16 @@ run(void *arg)
 	struct http_call *c;
 
 	while (!is_stopping(h)) {
-		while ((c = pop(h)) != NULL)
+		int64_t wait_ms = h->active.head != NULL ? LOOK_MS : IDLE_MS;
+
+		while ((c = pop(h, &wait_ms)) != NULL) {
 			launch(h, c);
-		http_events_wait(h->events,
-		    h->active.head != NULL ? LOOK_MS : IDLE_MS);
+			wait_ms = LOOK_MS;
+		}
+		/* Whatever waits for its turn may do so in vain. */
+		if (wait_ms < IDLE_MS && wait_ms > LOOK_MS)
+			wait_ms = LOOK_MS;
+		http_events_wait(h->events, wait_ms);
 		collect(h);
 		look_for_silence(h);
 	}
@@ -294,6 +247,8 @@ http_new(const struct http_opts *o, struct http **ret)
 	pthread_mutex_init(&h->lock, NULL);
 	cond_init_monotonic(&h->stopped_cond);
 	h->jobs = o->jobs > 0 ? o->jobs : 64;
+	for (int i = 0; i < HTTP_LANES; i++)
+		pace_init(&h->lane[i].pace, o->rate[i]);
 	h->setup.connect_ms = o->connect_ms > 0 ? o->connect_ms : 10000;
 	h->setup.stall_ms = o->stall_ms > 0 ? o->stall_ms : 30000;
 	if (o->ca_bundle != NULL && (h->ca_bundle = strdup(o->ca_bundle)) ==
@@ -344,7 +299,7 @@ enqueue(struct http *h, struct http_call *c)
 	LOCK_SCOPE(&h->lock);
 	if (h->is_stopping)
 		return -ECANCELED;
-	list_append(&h->lane[c->lane].waiting[c->prio], c);
+	http_lane_append(&h->lane[c->lane], c);
 	must_wake = !h->is_woken;
 	h->is_woken = true;
 	return must_wake;
@@ -418,6 +373,33 @@ http_sleep_ms(struct http *h, int64_t ms)
 	while (!h->is_stopping && r == 0)
 		r = pthread_cond_timedwait(&h->stopped_cond, &h->lock, &until);
 	return h->is_stopping ? -ECANCELED : 0;
+}
+
+bool
+http_report(struct http *h, enum http_lane lane, bool is_throttled)
+{
+	struct pace *p = &h->lane[lane].pace;
+	int64_t now_us = stamp_now_ms() * 1000;
+
+	if (p->limit <= 0)
+		return false;
+	LOCK_SCOPE(&h->lock);
+	if (is_throttled)
+		pace_throttled(p, now_us);
+	else
+		pace_served(p, now_us);
+	return true;
+}
+
+void
+http_get_pace(struct http *h, enum http_lane lane, struct http_pace *ret)
+{
+	struct http_lane_state *l = &h->lane[lane];
+	int64_t now_us = stamp_now_ms() * 1000;
+
+	LOCK_SCOPE(&h->lock);
+	*ret = (struct http_pace){ .limit = l->pace.limit,
+		.rate = pace_rate(&l->pace, now_us), .waiting = l->waiting_n };
 }
 
 static _Thread_local enum http_prio thread_prio = HTTP_FOREGROUND;

@@ -3,8 +3,9 @@
  * One thread drives a libcurl multi handle: HTTP/1.1 with kept connections,
  * TLS 1.2 or better, certificates always verified, TLS sessions and names
  * shared. Requests wait in lanes, one per service, so that a slow one does not
- * hold up the others; each lane has at most `jobs` transfers in flight and
- * takes foreground requests first, each kind in order of arrival. Redirects
+ * hold up the others; each lane has at most `jobs` transfers in flight, may have
+ * a pace that follows what the service takes (pace.h), and takes foreground
+ * requests first (http_lane.h), each kind in order of arrival. Redirects
  * are never followed, content is never decoded. Proxies are curl's business
  * (https_proxy, NO_PROXY), but loopback is never asked for through one.
  *
@@ -13,7 +14,8 @@
  *	-EHOSTUNREACH	no such host name
  *	-ECONNREFUSED	nobody listens there
  *	-ECONNRESET	broken before or within the reply, or a short body
- *	-ETIMEDOUT	the deadline passed, or nothing moved for stall_ms
+ *	-ETIMEDOUT	the deadline passed, perhaps while it still waited in its
+ *			lane, or nothing moved for stall_ms
  *	-EPROTO		TLS refused (certificate, version), or not HTTP
  *	-EMSGSIZE	body above max_body, or headers above 64 KiB
  *	-ECANCELED	http_stop()
@@ -49,6 +51,8 @@ struct http_opts {
 	const char *ca_bundle;	/* PEM file instead of the system's, or NULL */
 	int64_t connect_ms;	/* longest wait for a connection; 0 = 10,000 */
 	int64_t stall_ms;	/* longest silence; 0 = 30,000 */
+	unsigned rate[HTTP_LANES]; /* requests a second at most, retries
+				    * included; 0 = as many as come */
 };
 
 /* Start the network thread. Returns 0; -EINVAL when the CA bundle cannot be
@@ -79,6 +83,7 @@ struct http_request {
 
 struct http_reply {
 	int status;	     /* 0 when there was no reply */
+	bool is_unsent;	     /* with -ETIMEDOUT: it still waited in its lane */
 	struct pair *header; /* names in lower case, order of arrival */
 	size_t header_len;
 	struct buf body;
@@ -90,7 +95,7 @@ struct http_reply {
 };
 
 /* Called once per submitted request, with err 0 and a reply of any status, or
- * an error from above and only `why` in it. The reply becomes the callee's:
+ * an error from above and only `why` and is_unsent in it. The reply becomes the callee's:
  * move it out and http_reply_free() it; what is left in it is freed. */
 typedef void http_done_fn(void *arg, int err, struct http_reply *reply);
 
@@ -109,6 +114,18 @@ void http_reply_free(struct http_reply *r);
 
 /* First header of that (lower-case) name, or NULL. */
 const char *http_reply_header(const struct http_reply *r, const char *name);
+
+/* Tell a lane what the service made of a request: it said "too often", or it
+ * served it. Returns whether the lane has a pace, which then heeds it. */
+bool http_report(struct http *h, enum http_lane lane, bool is_throttled);
+
+struct http_pace {
+	double limit;	  /* requests a second, as http_opts.rate; 0 = none */
+	double rate;	  /* the same as it is now */
+	uint64_t waiting; /* requests that have not been sent yet */
+};
+void http_get_pace(struct http *h, enum http_lane lane,
+    struct http_pace *ret);
 
 /* Sleep. Returns 0 after ms milliseconds; -ECANCELED as soon as http_stop()
  * is called. */

@@ -418,6 +418,12 @@ http_call_result(struct http_call *c, CURLcode code)
 
 	if (c->easy != NULL)
 		(void)bytes_moved(c);
+	if (err == -ETIMEDOUT && c->easy == NULL) {
+		(void)fail(c, err, "not sent: too many requests were before "
+		    "it");
+		r->is_unsent = true;
+		return err;
+	}
 	if (err < 0)
 		return fail(c, err, own_reason(err));
 	if (code != CURLE_OK)

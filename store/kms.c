@@ -17,7 +17,6 @@ struct kms {
 	char *endpoint_url;	  /* constant */
 	char region[ENDPOINT_REGION_MAX]; /* constant, the default one */
 	unsigned flags;		  /* constant, of endpoint_choose() */
-	struct retry_pacer pacer; /* of aws_call() */
 };
 
 int
@@ -42,7 +41,6 @@ kms_new(const struct kms_opts *o, struct kms **ret)
 	if (o->endpoint_url != NULL &&
 	    (k->endpoint_url = strdup(o->endpoint_url)) == NULL)
 		return -ENOMEM;
-	retry_pacer_init(&k->pacer, o->rate);
 	*ret = TAKE(k);
 	return 0;
 }
@@ -112,7 +110,7 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 	struct aws_request req = { .method = "POST", .endpoint = &e,
 		.service = "kms", .path = "/", .header = header,
 		.header_len = NELEMS(header), .body = body, .op = op,
-		.max_body = BODY_MAX, .pacer = &k->pacer };
+		.max_body = BODY_MAX };
 	char why[WHY_MAX];
 	int r;
 

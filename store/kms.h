@@ -1,8 +1,9 @@
 /* kms.h -- the KMS operations sesfs makes.
  *
  * A call goes to the region of its key (from the ARN, else the default
- * region). Throttling (HTTP 400 ThrottlingException) is retried with backoff
- * and paced by --kms-rate over all threads. Errors beside those of s3.h:
+ * region). Throttling (HTTP 400 ThrottlingException) is retried with backoff,
+ * and the pace of all calls is that of http's lane for KMS. Errors beside those
+ * of s3.h:
  *	-ENOKEY		KMS says no to this key or blob; *ret_why tells:
  *			KMS_REJECTED (InvalidCiphertext), KMS_WRONG_KEY
  *			(IncorrectKey), KMS_ACCESS (AccessDenied, Disabled,
@@ -26,7 +27,6 @@ struct kms_opts {
 	const char *region;	  /* default region; not NULL */
 	const char *endpoint_url; /* NULL: AWS's own of each region */
 	bool fips, dual_stack;
-	unsigned rate; /* calls a second over all threads, 0 = no limit */
 };
 
 int kms_new(const struct kms_opts *o, struct kms **ret) MUST_CHECK;

@@ -4,7 +4,6 @@
 #define COST_THROTTLE 5
 #define WISH_MS 5000 /* how much longer than ours a server's delay may be */
 #define LAST_MS 1000 /* what the last attempt has until the deadline */
-#define BURST_US 100000
 
 const struct retry_policy retry_default = {
 	.transient_ms = 50,
@@ -66,26 +65,4 @@ retry_budget_give(struct retry_budget *b, int taken)
 	b->tokens += taken > 0 ? taken : 1;
 	if (b->tokens > RETRY_BUDGET)
 		b->tokens = RETRY_BUDGET;
-}
-
-void
-retry_pacer_init(struct retry_pacer *p, unsigned per_second)
-{
-	*p = (struct retry_pacer){
-		.step_us = per_second > 0 ? 1000000 / per_second : 0,
-	};
-}
-
-int64_t
-retry_pacer_book(struct retry_pacer *p, int64_t now_us)
-{
-	int64_t at;
-
-	if (p->step_us == 0)
-		return 0;
-	if (p->next_us < now_us - BURST_US)
-		p->next_us = now_us - BURST_US;
-	at = p->next_us;
-	p->next_us += p->step_us;
-	return at > now_us ? at - now_us : 0;
 }

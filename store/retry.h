@@ -65,16 +65,4 @@ int retry_budget_take(struct retry_budget *b, enum retry_kind kind) MUST_CHECK;
  * token comes back). */
 void retry_budget_give(struct retry_budget *b, int taken);
 
-/* An even pace of calls, with a burst of a tenth of a second. */
-struct retry_pacer {
-	int64_t step_us; /* constant; between calls, 0 = no limit */
-	int64_t next_us; /* when the next call may start */
-};
-
-/* per_second: calls a second, 0 = no limit. */
-void retry_pacer_init(struct retry_pacer *p, unsigned per_second);
-
-/* Book the next free moment. Returns microseconds to wait from now_us. */
-int64_t retry_pacer_book(struct retry_pacer *p, int64_t now_us) MUST_CHECK;
-
 #endif

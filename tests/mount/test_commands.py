@@ -6,8 +6,9 @@ import pty
 import re
 import signal
 import subprocess
+import threading
 
-from harness import KEY, SESFS, equal, main, sha256, until
+from harness import KEY, SESFS, equal, main, read, sha256, until
 
 SOURCE = "s3://mail/in"
 
@@ -253,10 +254,34 @@ def test_status(bench):
                      if k.lower().replace("_", "") == kind)
         equal(doc["requests"][kind], theirs, kind)
     text = bench.sesfs("status", m.path)
+    equal(doc["kms"], {"rate": 200, "rate_limit": 200, "waiting": 0})
     for word in ("4 shown", "25 refused", "NOT_ENCRYPTED", "a month", "keys",
-                 "seal"):
+                 "seal", "KMS rate    200 calls a second at most, 0 waiting"):
         assert word in text, (word, text)
     bench.sesfs("status", bench.work, ok=(1,))
+
+
+def test_kms_too_often(bench):
+    """KMS takes little of what we would send: every read succeeds, and status
+    tells the rate."""
+    bench.cloud.generate("mail", "in/", 30)
+    m = bench.mount(SOURCE, "--index", "envelope", "--kms-rate", "100000")
+    until("the mail", lambda: len(m.mails()) == 30)
+    bench.cloud.set(kms_rate=10)
+    threads = [threading.Thread(target=read, args=(p,)) for p in m.mails()]
+    failed = []
+    threading.excepthook = lambda args: failed.append(args.exc_value)
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    threading.excepthook = threading.__excepthook__
+    equal(failed, [], "reads that failed")
+    doc = m.status()
+    assert doc["throttled"] > 0, doc
+    assert doc["kms"]["rate"] < doc["kms"]["rate_limit"], doc["kms"]
+    text = bench.sesfs("status", m.path)
+    assert "as it says that it is asked too often" in text, text
 
 
 def test_forget(bench):

@@ -110,6 +110,12 @@ fetch_keys(void *arg, struct creds_value *ret, char why[CREDS_WHY_MAX])
 void
 net_start(struct net *n)
 {
+	net_start_paced(n, 0, 5000);
+}
+
+void
+net_start_paced(struct net *n, unsigned kms_rate, int64_t deadline_ms)
+{
 	struct creds_provider p = { "test", fetch_keys, NULL, &n->keys };
 	const char *level = getenv("SESFS_LOG");
 
@@ -118,12 +124,12 @@ net_start(struct net *n)
 	need(crypto_init(CRYPTO_AUTO) == 0, "crypto_init");
 	net_cloud_start(&n->cloud, false);
 	n->keys = (struct net_keys){ "test", "testsecret", "", 0 };
-	need(http_new(&(struct http_opts){ .stall_ms = 500 }, &n->http) == 0,
-	    "http_new");
+	need(http_new(&(struct http_opts){ .stall_ms = 500,
+	    .rate[HTTP_LANE_KMS] = kms_rate }, &n->http) == 0, "http_new");
 	need(creds_new(&(struct creds_opts){ .provider = &p,
 	    .provider_len = 1, .now_unix = now_unix }, &n->creds) == 0, "creds_new");
 	need(aws_new(&(struct aws_opts){ .http = n->http, .creds = n->creds,
-	    .deadline_ms = 5000, .retry = &policy }, &n->aws) == 0,
+	    .deadline_ms = deadline_ms, .retry = &policy }, &n->aws) == 0,
 	    "aws_new");
 	need(s3_new(&(struct s3_opts){ .aws = n->aws, .bucket = "bucket",
 	    .region = "us-east-1", .endpoint_url = n->cloud.url },

@@ -46,6 +46,9 @@ struct net {
 /* A cloud with an empty "bucket", and a client whose waits are short: six
  * attempts, silence of half a second is a stall, calls end after 5 s. */
 void net_start(struct net *n);
+/* The same, with calls that end after deadline_ms and at most kms_rate calls a
+ * second to KMS. */
+void net_start_paced(struct net *n, unsigned kms_rate, int64_t deadline_ms);
 void net_stop(struct net *n);
 
 /* POST /_cloud/<path and query>. */

@@ -92,33 +92,10 @@ test_budget(void)
 	CHECK_EQ(b.tokens, RETRY_BUDGET);
 }
 
-static void
-test_pacer(void)
-{
-	struct retry_pacer p;
-	int64_t now = 5000000, waited = 0;
-
-	retry_pacer_init(&p, 0);
-	CHECK_EQ(retry_pacer_book(&p, now), 0);
-	retry_pacer_init(&p, 200);
-	/* A burst of a tenth of a second, then one every 5 ms. */
-	for (int i = 0; i < 21; i++)
-		waited += retry_pacer_book(&p, now);
-	CHECK_EQ(waited, 0);
-	CHECK_EQ(retry_pacer_book(&p, now), 5000);
-	CHECK_EQ(retry_pacer_book(&p, now), 10000);
-	CHECK_EQ(retry_pacer_book(&p, now + 10000), 5000);
-	/* Idle time is not saved up. */
-	for (int i = 0; i < 21; i++)
-		CHECK_EQ_AT(i, retry_pacer_book(&p, now + 60000000), 0);
-	CHECK(retry_pacer_book(&p, now + 60000000) > 0);
-}
-
 int
 main(void)
 {
 	test_waits();
 	test_budget();
-	test_pacer();
 	return check_done();
 }
