@@ -4,6 +4,7 @@
 
 #include "identity.h"
 #include "kms.h"
+#include "permit.h"
 #include "sqs.h"
 
 #include <errno.h>
@@ -116,6 +117,7 @@ reset(struct cloud *c, struct request *req)
 	settings_reset(&c->settings);
 	auth_set_expired(c->auth, false);
 	identity_reset(c->identity);
+	permits_reset(c->permits);
 	settings(c, req);
 }
 
@@ -204,6 +206,20 @@ kms(struct cloud *c, struct request *req)
 	kms_list(c->kms, &req->reply.body);
 }
 
+static void
+policy(struct cloud *c, struct request *req)
+{
+	const char *principal = request_query(req, "principal");
+	char why[IAM_WHY_MAX];
+
+	if (permits_set(c->permits, principal != NULL ? principal : "user/test",
+		req->body.p != NULL ? req->body.p : "", req->body.len,
+		why) < 0)
+		admin_say(req, 400, "policy: %s", why);
+	else
+		admin_say(req, 200, "ok");
+}
+
 static const struct {
 	const char *name;
 	bool changes; /* so it must be POST */
@@ -216,7 +232,8 @@ static const struct {
 	    "allow=ACTION, access_key=, secret_key=, session_token=, "
 	    "token_expired=0|1, end_sessions=1 (all temporary ones are expired), "
 	    "texts (see below)" },
-	{ "reset", true, reset, "all settings to their defaults" },
+	{ "reset", true, reset, "all settings to their defaults, "
+	    "and no policies" },
 	{ "counters", false, counters, "requests by operation, JSON" },
 	{ "reset-counters", true, reset_counters, "counters and log to zero" },
 	{ "log", false, show_log, "n= -- the last requests, JSON" },
@@ -227,6 +244,9 @@ static const struct {
 	    "key=ARN&enabled=0|1&alias= -- make, change; list all" },
 	{ "queue", true, sqs_admin_queue, "queue=&region=&policy=&visibility="
 	    "&waiting=&hidden=&kms_key= -- make or change" },
+	{ "policy", true, policy, "principal=user/test -- the body is the "
+	    "IAM policy of the user, or of role/NAME; without one, all is "
+	    "allowed" },
 	{ "put", true, admin_put, "bucket=&key=&mtime= -- the body; "
 	    "x-amz-meta-*, x-amz-storage-class, content-type and "
 	    "last-modified headers" },

@@ -11,6 +11,7 @@
 
 struct identity;
 struct kms;
+struct permits;
 struct sqs;
 
 struct cloud {
@@ -22,6 +23,7 @@ struct cloud {
 	struct kms *kms;
 	struct sqs *sqs;
 	struct identity *identity;
+	struct permits *permits;
 	struct journal *journal;
 	uint64_t serial; /* atomic: requests seen */
 	uint64_t kms_window; /* atomic: see faults.c */

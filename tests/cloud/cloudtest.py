@@ -17,6 +17,8 @@ import tempfile
 import time
 import urllib.parse
 
+ROLE = 'arn:aws:iam::123456789012:role/'
+NONE = object()
 failures = 0
 
 
@@ -175,3 +177,34 @@ class Cloud:
         return self.request(
             'POST', '/', body=b'Action=GetCallerIdentity&Version=2011-06-15',
             service='sts')
+
+
+def assume(cloud, role, action='AssumeRole', signed=True, **form):
+    form = {'Action': action, 'Version': '2011-06-15', 'RoleArn': ROLE + role,
+            'RoleSessionName': 'a-name', **form}
+    body = urllib.parse.urlencode({k: v for k, v in form.items()
+                                   if v is not NONE}).encode()
+    if signed:
+        return cloud.request('POST', '/', body=body, service='sts')
+    return cloud.raw('POST', '/', {
+        'Content-Type': 'application/x-www-form-urlencoded'}, body)
+
+
+def take_xml(reply):
+    text = reply.body.decode()
+    return [text.split(f'<{n}>')[1].split('<')[0] for n in (
+        'AccessKeyId', 'SecretAccessKey', 'SessionToken')]
+
+
+class As:
+    """Ask as somebody else for a while."""
+    def __init__(self, cloud, keys):
+        self.cloud, self.keys = cloud, keys
+
+    def __enter__(self):
+        c = self.cloud
+        c.access_key, c.secret_key, c.token = self.keys
+
+    def __exit__(self, *exc):
+        c = self.cloud
+        c.access_key, c.secret_key, c.token = 'test', 'testsecret', None

@@ -2,10 +2,13 @@
  * in kms_ops.c. */
 #include "kms_call.h"
 
+#include "permit.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define TARGET "TrentService."
+#define ALIASES_MAX 50 /* of one key */
 
 void
 kms_answer(struct request *req, json_t *o)
@@ -145,6 +148,56 @@ take_key(struct kms_call *call)
 	return false;
 }
 
+/* The part of a key's name that is its alias, or NULL. */
+static const char *
+alias_in(const char *key_id)
+{
+	return key_id != NULL ? strstr(key_id, "alias/") : NULL;
+}
+
+/* The condition keys of a call about the key. */
+static void
+take_conditions(struct kms_call *call, const char *arn, struct iam_ask *ret)
+{
+	json_t *ctx = json_object_get(call->in, "EncryptionContext"), *v;
+	const char *alias = alias_in(call->key_id), *name;
+	struct arena *a = &call->req->arena;
+	struct pair *p = arena_alloc(a, (2 * json_object_size(ctx) + 1 +
+	    ALIASES_MAX) * sizeof *p);
+	char of_key[KMS_ARN_MAX];
+	size_t n = 0;
+
+	if (alias != NULL)
+		p[n++] = (struct pair){ "kms:RequestAlias", alias };
+	json_object_foreach (ctx, name, v) {
+		p[n++] = (struct pair){ "kms:EncryptionContextKeys", name };
+		p[n++] = (struct pair){
+			arena_fmt(a, "kms:EncryptionContext:%s", name),
+			json_string_value(v) };
+	}
+	for (size_t i = 0; i < ALIASES_MAX &&
+	     kms_alias_of(call->c->kms, arn, i, of_key); i++)
+		p[n++] = (struct pair){ "kms:ResourceAliases",
+			arena_fmt(a, "%s", of_key) };
+	ret->context = p;
+	ret->context_len = n;
+}
+
+bool
+kms_may(struct kms_call *call, const char *arn)
+{
+	struct iam_ask ask = { op_action(call->req->op), arn, NULL, 0 };
+	const char *why;
+
+	if (ask.action == NULL)
+		return true;
+	take_conditions(call, arn, &ask);
+	why = permit_refuses(call->c, call->req, &ask, arn);
+	if (why != NULL)
+		kms_error(call->req, 400, "AccessDeniedException", why);
+	return why == NULL;
+}
+
 /* Base64 of the named member; false (and an error) when it is not there. */
 bool
 kms_take_bytes(struct kms_call *call, const char *name, struct buf *ret)
@@ -207,20 +260,12 @@ kms_handle(struct cloud *c, struct request *req)
 {
 	struct kms_call call = { .c = c, .req = req };
 
-	if (settings_is_denied(&c->settings, req->op)) {
-		req->fault = "denied";
-		kms_error(req, 400, "AccessDeniedException",
-		    arena_fmt(&req->arena, "User: arn:aws:iam::%s:user/test is "
-			"not authorized to perform: %s because no "
-			"identity-based policy allows the %s action",
-			c->account, op_action(req->op), op_action(req->op)));
-		return;
-	}
 	call.in = json_loadb(req->body.p != NULL ? req->body.p : "",
 	    req->body.len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(call.in))
 		kms_error(req, 400, "SerializationException", NULL);
-	else if (take_context(&call) && take_key(&call))
+	else if (take_context(&call) && take_key(&call) &&
+	    (call.key_id == NULL || kms_may(&call, call.arn)))
 		dispatch(&call);
 	json_decref(call.in);
 	buf_free(&call.context);

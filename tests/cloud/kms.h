@@ -39,6 +39,11 @@ bool kms_is_enabled(struct kms *k, const char *arn);
 /* A one-line-per-key description. */
 void kms_list(struct kms *k, struct buf *b);
 
+/* The aliases of a key, "alias/x", one a call, from `i` = 0 on; false at the
+ * end. */
+bool kms_alias_of(struct kms *k, const char *arn, size_t i,
+    char ret_alias[KMS_ARN_MAX]);
+
 /* Every key ARN of the account in the region, one a call, from `i` = 0 on;
  * false at the end. */
 bool kms_each(struct kms *k, const char *region, size_t i,

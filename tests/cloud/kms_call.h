@@ -22,6 +22,9 @@ void kms_answer(struct request *req, json_t *o);
 void kms_invalid(struct kms_call *call, const char *message);
 void kms_not_found(struct kms_call *call);
 
+/* May the caller do this to the key? Else AccessDeniedException. */
+bool kms_may(struct kms_call *call, const char *arn) MUST_CHECK;
+
 /* Base64 of the named member; false, and an error, when it is not there. */
 bool kms_take_bytes(struct kms_call *call, const char *name,
     struct buf *ret) MUST_CHECK;

@@ -251,6 +251,24 @@ kms_list(struct kms *k, struct buf *b)
 }
 
 bool
+kms_alias_of(struct kms *k, const char *arn, size_t i,
+    char ret_alias[KMS_ARN_MAX])
+{
+	bool found = false;
+
+	pthread_rwlock_rdlock(&k->lock);
+	for (size_t j = 0; j < k->naliases && !found; j++) {
+		if (strcmp(k->aliases[j].key_arn, arn) != 0 || i-- > 0)
+			continue;
+		snprintf(ret_alias, KMS_ARN_MAX, "%s",
+		    strstr(k->aliases[j].arn, "alias/"));
+		found = true;
+	}
+	pthread_rwlock_unlock(&k->lock);
+	return found;
+}
+
+bool
 kms_each(struct kms *k, const char *region, size_t i, char ret_arn[KMS_ARN_MAX])
 {
 	struct kms_name name;

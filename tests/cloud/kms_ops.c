@@ -49,7 +49,7 @@ void
 kms_decrypt(struct kms_call *call)
 {
 	CLEANUP(buf_free) struct buf blob = { 0 }, plain = { 0 };
-	char arn[KMS_ARN_MAX];
+	char arn[KMS_ARN_MAX] = "";
 	json_t *o;
 	int r;
 
@@ -58,6 +58,9 @@ kms_decrypt(struct kms_call *call)
 	r = kms_open(call->c->kms, call->req->region,
 	    call->key_id != NULL ? call->arn : NULL, &call->context, &blob,
 	    &plain, arn);
+	/* The key was found in the blob: may the caller use that one? */
+	if (call->key_id == NULL && arn[0] != '\0' && !kms_may(call, arn))
+		return;
 	if (r == -EKEYREJECTED) {
 		kms_error(call->req, 400, "IncorrectKeyException", "The key ID "
 		    "in the request does not identify a CMK that can perform "

@@ -3,6 +3,7 @@
 #include "generate.h"
 #include "identity.h"
 #include "kms.h"
+#include "permit.h"
 #include "server.h"
 #include "sqs.h"
 #include "vectors.h"
@@ -338,12 +339,14 @@ main(int argc, char **argv)
 	c.kms = kms_new(o.region, o.account);
 	c.sqs = sqs_new();
 	c.identity = identity_new();
+	c.permits = permits_new();
 	c.journal = journal_new();
 	r = serve(&c, &o, &ends);
 	store_free(c.store);
 	kms_free(c.kms);
 	sqs_free(c.sqs);
 	identity_free(c.identity);
+	permits_free(c.permits);
 	journal_free(c.journal);
 	auth_free(c.auth);
 	return r < 0 ? 2 : 0;

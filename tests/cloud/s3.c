@@ -1,5 +1,6 @@
 #include "s3.h"
 
+#include "permit.h"
 #include "stamp.h"
 #include "xml.h"
 
@@ -55,17 +56,41 @@ s3_error(struct request *req, int status, const char *code, const char *message)
 	error_end(req);
 }
 
-void
-s3_denied(struct cloud *c, struct request *req, const char *action)
+bool
+s3_may(struct cloud *c, struct request *req, enum op op, const char *key,
+    const char *prefix)
 {
-	req->fault = "denied";
-	s3_error(req, 403, "AccessDenied", arena_fmt(&req->arena,
-	    "User: arn:aws:iam::%s:user/test is not authorized to perform: %s "
-	    "on resource: \"arn:aws:s3:::%s%s%s\" because no identity-based "
-	    "policy allows the %s action", c->account, action,
-	    req->bucket != NULL ? req->bucket : "*",
-	    req->key != NULL ? "/" : "", req->key != NULL ? req->key : "",
-	    action));
+	const char *arn = arena_fmt(&req->arena, "arn:aws:s3:::%s%s%s",
+	    req->bucket != NULL ? req->bucket : "*", key != NULL ? "/" : "",
+	    key != NULL ? key : "");
+	struct pair context[2];
+	struct iam_ask ask = { op_action(op), arn, context, 0 };
+	struct bucket_info info;
+	const char *why;
+
+	if (ask.action == NULL)
+		return true;
+	if (prefix != NULL)
+		context[ask.context_len++] = (struct pair){ "s3:prefix",
+			prefix };
+	if (req->bucket != NULL &&
+	    store_info(c->store, req->bucket, &info) == 0)
+		context[ask.context_len++] = (struct pair){
+			"s3:ResourceAccount", info.owner };
+	why = permit_refuses(c, req, &ask, arena_fmt(&req->arena, "\"%s\"",
+	    arn));
+	if (why != NULL)
+		s3_error(req, 403, "AccessDenied", why);
+	return why == NULL;
+}
+
+/* What the operation itself needs. */
+static bool
+may(struct cloud *c, struct request *req)
+{
+	return s3_may(c, req, req->op, req->key, req->op == OP_S3_LIST
+		? request_query(req, "prefix")
+		: NULL);
 }
 
 void
@@ -390,6 +415,18 @@ bucket_request(struct cloud *c, struct request *req,
 	}
 }
 
+/* Requests that need no bucket. */
+static void
+service_request(struct cloud *c, struct request *req)
+{
+	if (!may(c, req))
+		return;
+	if (req->op == OP_S3_BUCKETS)
+		s3_list_buckets(c, req);
+	else
+		bucket_create(c, req);
+}
+
 void
 s3_handle(struct cloud *c, struct request *req)
 {
@@ -403,15 +440,11 @@ s3_handle(struct cloud *c, struct request *req)
 		    "exceeds the maximum allowed size");
 	else if (req->key != NULL && strlen(req->key) > S3_KEY_MAX)
 		s3_error(req, 400, "KeyTooLongError", "Your key is too long");
-	else if (settings_is_denied(&c->settings, req->op))
-		s3_denied(c, req, op_action(req->op));
-	else if (req->op == OP_S3_BUCKETS)
-		s3_list_buckets(c, req);
-	else if (req->op == OP_S3_BUCKET_CREATE)
-		bucket_create(c, req);
+	else if (req->op == OP_S3_BUCKETS || req->op == OP_S3_BUCKET_CREATE)
+		service_request(c, req);
 	else if (req->bucket == NULL)
 		s3_error(req, 405, "MethodNotAllowed", "The specified method "
 		    "is not allowed against this resource.");
-	else if (bucket_allows(c, req, &info))
+	else if (bucket_allows(c, req, &info) && may(c, req))
 		bucket_request(c, req, &info);
 }

@@ -23,8 +23,10 @@ void s3_delete_many(struct cloud *c, struct request *req);
 struct object *s3_object_from(struct request *req, const char *key,
     int64_t mtime) MUST_CHECK;
 
-/* 403 AccessDenied, in the words of IAM. */
-void s3_denied(struct cloud *c, struct request *req, const char *action);
+/* May the caller do this to the bucket, or to its object `key`? Else a 403 in
+ * the words of IAM. `prefix`: what s3:prefix is, NULL for no such key. */
+bool s3_may(struct cloud *c, struct request *req, enum op op, const char *key,
+    const char *prefix) MUST_CHECK;
 
 /* An XML reply; what was said so far is dropped. Append to the result. */
 struct buf *s3_xml(struct request *req, int status);

@@ -172,10 +172,9 @@ s3_get(struct cloud *c, struct request *req)
 
 	o = store_get(c->store, req->bucket, req->key);
 	if (o == NULL) {
-		/* Who may not list may not learn what does not exist. */
-		if (settings_is_denied(&c->settings, OP_S3_LIST))
-			s3_denied(c, req, op_action(OP_S3_LIST));
-		else
+		/* Who may not list it may not learn that it does not exist;
+		 * the key is the prefix then, as AWS has it. */
+		if (s3_may(c, req, OP_S3_LIST, NULL, req->key))
 			s3_error(req, 404, "NoSuchKey",
 			    "The specified key does not exist.");
 		return;

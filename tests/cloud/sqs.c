@@ -2,6 +2,7 @@
 #include "sqs.h"
 
 #include "admin.h"
+#include "permit.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -286,22 +287,44 @@ sqs_route(struct request *req)
 			req->op = operations[i].op;
 }
 
+/* The queue that is meant, be there such a one or not. */
+static const char *
+resource(struct cloud *c, struct request *req, const json_t *in)
+{
+	const char *name = json_string_value(json_object_get(in, "QueueName"));
+	const char *url = json_string_value(json_object_get(in, "QueueUrl"));
+	const char *slash = url != NULL ? strrchr(url, '/') : NULL;
+
+	if (slash != NULL)
+		name = slash + 1;
+	return arena_fmt(&req->arena, "arn:aws:sqs:%s:%s:%s", req->region,
+	    c->account, name != NULL ? name : "");
+}
+
+static bool
+may(struct cloud *c, struct request *req, const json_t *in)
+{
+	const struct iam_ask ask = { .action = op_action(req->op),
+		.resource = resource(c, req, in) };
+	const char *why = ask.action != NULL
+	    ? permit_refuses(c, req, &ask, ask.resource)
+	    : NULL;
+
+	if (why != NULL)
+		sqs_error(req, 403, "AccessDeniedException", why);
+	return why == NULL;
+}
+
 void
 sqs_handle(struct cloud *c, struct request *req)
 {
-	json_t *in;
+	json_t *in = json_loadb(req->body.p != NULL ? req->body.p : "",
+	    req->body.len, JSON_REJECT_DUPLICATES, NULL);
 
-	if (settings_is_denied(&c->settings, req->op)) {
-		req->fault = "denied";
-		sqs_error(req, 403, "AccessDeniedException",
-		    arena_fmt(&req->arena, "User: arn:aws:iam::%s:user/test is "
-			"not authorized to perform: %s because no "
-			"identity-based policy allows the %s action",
-			c->account, op_action(req->op), op_action(req->op)));
+	if (!may(c, req, in)) {
+		json_decref(in);
 		return;
 	}
-	in = json_loadb(req->body.p != NULL ? req->body.p : "", req->body.len,
-	    JSON_REJECT_DUPLICATES, NULL);
 	sqs_error(req, 400, json_is_object(in) ? "UnknownOperationException"
 					       : "SerializationException", NULL);
 	pthread_mutex_lock(&c->sqs->lock);

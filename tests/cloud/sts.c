@@ -1,5 +1,6 @@
 /* The STS service: GetCallerIdentity, and the ways to a role. */
 #include "identity.h"
+#include "permit.h"
 
 #include <string.h>
 
@@ -112,26 +113,42 @@ identity(struct cloud *c, struct request *req)
 
 	buf_str(b, "<GetCallerIdentityResponse xmlns=\"" STS_NS "\">"
 	    "<GetCallerIdentityResult>");
-	buf_element(b, "Arn", req->caller != NULL ? req->caller
-						  : arena_fmt(&req->arena,
-			"arn:aws:iam::%s:user/test", c->account));
+	buf_element(b, "Arn", permit_caller(c, req));
 	buf_fmt(b, "<UserId>AIDASESFSCLOUDTEST000</UserId><Account>%s</Account>"
 	    "</GetCallerIdentityResult><ResponseMetadata><RequestId>%016llx"
 	    "</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
 	    c->account, (unsigned long long)req->serial);
 }
 
+/* Why not, or NULL. Who one is may be asked without any permission, unless a
+ * setting denies it; a web identity is nobody yet. */
+static const char *
+denied(struct cloud *c, struct request *req)
+{
+	const char *role = sts_form(req, "RoleArn");
+	const struct iam_ask ask = { .action = op_action(req->op),
+		.resource = role != NULL ? role : "*" };
+
+	if (req->op == OP_STS_ASSUME)
+		return permit_refuses(c, req, &ask, ask.resource);
+	if (!settings_is_denied(&c->settings, req->op))
+		return NULL;
+	req->fault = "denied";
+	return "Access denied";
+}
+
 void
 sts_handle(struct cloud *c, struct request *req)
 {
+	const char *why;
+
 	if (req->op == OP_STS_OTHER) {
 		sts_error(req, 400, "InvalidAction",
 		    "Could not find the operation");
 		return;
 	}
-	if (settings_is_denied(&c->settings, req->op)) {
-		req->fault = "denied";
-		sts_error(req, 403, "AccessDenied", "Access denied");
+	if ((why = denied(c, req)) != NULL) {
+		sts_error(req, 403, "AccessDenied", why);
 		return;
 	}
 	if (req->op == OP_STS_IDENTITY)

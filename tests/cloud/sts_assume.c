@@ -1,6 +1,7 @@
 /* The roles there are, and who may have them. */
 #include "identity.h"
 
+#include "permit.h"
 #include "stamp.h"
 
 #include <stdio.h>
@@ -24,8 +25,8 @@ static void
 denied(struct cloud *c, struct request *req, const char *role)
 {
 	sts_error(req, 403, "AccessDenied", arena_fmt(&req->arena,
-	    "User: arn:aws:iam::%s:user/test is not authorized to perform: "
-	    "%s on resource: %s", c->account, op_action(req->op), role));
+	    "User: %s is not authorized to perform: %s on resource: %s",
+	    permit_caller(c, req), op_action(req->op), role));
 }
 
 /* The name in a role's ARN of this account; NULL when it is none. */

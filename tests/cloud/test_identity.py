@@ -5,47 +5,15 @@ import json
 import sys
 import urllib.parse
 
-from cloudtest import Cloud, check, done, equal
+from cloudtest import (NONE, ROLE, As, Cloud, assume, check, done, equal,
+                       take_xml)
 
-ROLE = 'arn:aws:iam::123456789012:role/'
 MFA = 'arn:aws:iam::123456789012:mfa/test'
-NONE = object()
-
-
-def assume(cloud, role, action='AssumeRole', signed=True, **form):
-    form = {'Action': action, 'Version': '2011-06-15', 'RoleArn': ROLE + role,
-            'RoleSessionName': 'a-name', **form}
-    body = urllib.parse.urlencode({k: v for k, v in form.items()
-                                   if v is not NONE}).encode()
-    if signed:
-        return cloud.request('POST', '/', body=body, service='sts')
-    return cloud.raw('POST', '/', {
-        'Content-Type': 'application/x-www-form-urlencoded'}, body)
-
-
-def take_xml(reply):
-    text = reply.body.decode()
-    return [text.split(f'<{n}>')[1].split('<')[0] for n in (
-        'AccessKeyId', 'SecretAccessKey', 'SessionToken')]
 
 
 def take_json(reply):
     o = reply.json()
     return [o[n] for n in ('AccessKeyId', 'SecretAccessKey', 'Token')]
-
-
-class As:
-    """Ask as somebody else for a while."""
-    def __init__(self, cloud, keys):
-        self.cloud, self.keys = cloud, keys
-
-    def __enter__(self):
-        c = self.cloud
-        c.access_key, c.secret_key, c.token = self.keys
-
-    def __exit__(self, *exc):
-        c = self.cloud
-        c.access_key, c.secret_key, c.token = 'test', 'testsecret', None
 
 
 def is_good(cloud, keys, arn):
