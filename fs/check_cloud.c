@@ -48,7 +48,7 @@ check_bucket(struct check *k)
 {
 	const char *bucket = k->c->location.bucket;
 	char region[32] = "";
-	int r = s3_head_bucket(k->g.s3, region);
+	int r = s3_reach(k->g.s3, k->c->location.prefix, region);
 
 	if (r == 0)
 		check_note(k, "bucket", CHECK_OK, NULL, "%s in %s", bucket,

@@ -116,7 +116,7 @@ settle_region(struct graph *g, const char *instance)
 
 	if (g->region[0] != '\0')
 		return 0;
-	r = s3_head_bucket(g->s3, learnt);
+	r = s3_reach(g->s3, g->c->location.prefix, learnt);
 	if (r < 0 && instance[0] != '\0') {
 		snprintf(g->region, sizeof(g->region), "%s", instance);
 		return 0;
@@ -472,7 +472,7 @@ int
 graph_reach(struct graph *g)
 {
 	char region[32] = "";
-	int r = s3_head_bucket(g->s3, region);
+	int r = s3_reach(g->s3, g->c->location.prefix, region);
 
 	if (r == 0 && g->index != NULL && region[0] != '\0' &&
 	    index_meta_set(g->index, REGION_META, region, strlen(region)) < 0)

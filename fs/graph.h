@@ -52,7 +52,7 @@ int graph_open(const struct config *c, unsigned parts, struct graph *g)
     MUST_CHECK;
 void graph_close(struct graph *g);
 
-/* Is the bucket there for us? 0; the error of s3_head_bucket. The region
+/* Is the bucket there for us? 0; the error of s3_reach. The region
  * learnt is kept in the index. */
 int graph_reach(struct graph *g) MUST_CHECK;
 /* May a mount begin although graph_reach failed with err: is it only the

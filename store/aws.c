@@ -429,3 +429,18 @@ aws_why(const struct aws_reply *r, char *buf, size_t size)
 		    e->request_id, e->request_id[0] != '\0' ? ")" : "");
 	return buf;
 }
+
+const char *
+aws_why_not(const struct aws_reply *r, const char *action, char *buf,
+    size_t size)
+{
+	char needed[AWSERR_ACTION_MAX];
+	size_t n;
+
+	aws_why(r, buf, size);
+	n = strlen(buf);
+	if (awserr_is_denied(&r->error, action, needed))
+		snprintf(buf + n, size - n, "; the policy must allow %s",
+		    needed);
+	return buf;
+}

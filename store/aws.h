@@ -92,6 +92,12 @@ void aws_reply_free(struct aws_reply *r); /* members, wiped */
  * what went wrong on the network. Writes to buf and returns it. */
 const char *aws_why(const struct aws_reply *r, char *buf, size_t size);
 
+/* The same of a call that needs the IAM action; where policy refuses it: "...;
+ * the policy must allow s3:GetObject". */
+const char *aws_why_not(const struct aws_reply *r, const char *action,
+    char *buf, size_t size);
+#define AWS_WHY_MAX 1024 /* bytes that do for either */
+
 /* What AWS's clock is ahead of ours, seconds. */
 int64_t aws_clock_offset_s(struct aws *a);
 

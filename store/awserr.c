@@ -206,6 +206,39 @@ awserr_parse(const struct http_reply *r, struct awserr *ret)
 		snprintf(ret->request_id, sizeof(ret->request_id), "%s", v);
 }
 
+/* "User: ARN is not authorized to perform: s3:GetObject on resource: ..." */
+static bool
+named_action(const char *message, char ret[AWSERR_ACTION_MAX])
+{
+	const char *s = strstr(message, "not authorized to perform: ");
+	size_t n;
+
+	if (s == NULL)
+		return false;
+	s = strchr(s, ':') + 2;
+	n = strspn(s, "abcdefghijklmnopqrstuvwxyz"
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-");
+	if (n == 0 || n >= AWSERR_ACTION_MAX || memchr(s, ':', n) == NULL)
+		return false;
+	memcpy(ret, s, n);
+	ret[n] = '\0';
+	return true;
+}
+
+bool
+awserr_is_denied(const struct awserr *e, const char *asked,
+    char ret[AWSERR_ACTION_MAX])
+{
+	/* The last is how a refused HEAD looks, which has no body. */
+	if (strcmp(e->code, "AccessDenied") != 0 &&
+	    strcmp(e->code, "AccessDeniedException") != 0 &&
+	    strcmp(e->code, "HTTP 403") != 0)
+		return false;
+	if (!named_action(e->message, ret))
+		snprintf(ret, AWSERR_ACTION_MAX, "%s", asked);
+	return true;
+}
+
 static int64_t
 parse_number(const char *s)
 {

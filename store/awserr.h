@@ -11,7 +11,7 @@
 struct awserr {
 	int status; /* HTTP, 0 when there was no reply */
 	char code[80];	    /* "NoSuchKey"; "HTTP 403" without a body */
-	char message[256];  /* may be cut */
+	char message[512];  /* may be cut */
 	char region[32];    /* the bucket's, when the reply tells; else "" */
 	char request_id[80];
 };
@@ -41,6 +41,14 @@ struct awserr_verdict {
 
 /* status is not 2xx (or code is not empty). */
 struct awserr_verdict awserr_judge(const struct awserr *e);
+
+/* Is it policy that says no, rather than a key, a signature or a clock? Then
+ * `ret` (AWSERR_ACTION_MAX bytes) is the IAM action that would have to be
+ * allowed: the one AWS's message names (for an object that is not there it may
+ * be another than the one asked for), else `asked`. */
+#define AWSERR_ACTION_MAX 64
+bool awserr_is_denied(const struct awserr *e, const char *asked,
+    char ret[AWSERR_ACTION_MAX]);
 
 /* How long the server asks us to wait, ms, from x-amz-retry-after
  * (milliseconds) or Retry-After (seconds); -1 when it does not. */

@@ -10,7 +10,6 @@
 #include "store/log.h"
 
 #define BODY_MAX 65536 /* bytes either way; the largest blob is 8 KiB */
-#define WHY_MAX 512
 
 struct kms {
 	struct aws *aws;	  /* constant */
@@ -84,6 +83,14 @@ refine(const struct awserr *e, int err, enum refusal *ret_why)
 	return err;
 }
 
+static const char *
+action_of(enum aws_op op)
+{
+	return op == AWS_KMS_DECRYPT ? "kms:Decrypt" :
+	    op == AWS_KMS_GENERATE   ? "kms:GenerateDataKey" :
+				       "kms:DescribeKey";
+}
+
 /* The region a call goes to: what the caller says, the key's, the default. */
 static const char *
 choose_region(struct kms *k, const char *key_id, const char *region,
@@ -111,7 +118,7 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 		.service = "kms", .path = "/", .header = header,
 		.header_len = NELEMS(header), .body = body, .op = op,
 		.max_body = BODY_MAX };
-	char why[WHY_MAX];
+	char why[AWS_WHY_MAX];
 	int r;
 
 	*ret_why = REFUSAL_NONE;
@@ -127,7 +134,8 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 		return r;
 	return log_err(r, "kms: %s %s in %s: %s%s", aws_op_name(op),
 	    key_id != NULL ? key_id : "(key of the blob)", req.region,
-	    aws_why(ret, why, sizeof(why)), endpoint_doubt(r, k->flags));
+	    aws_why_not(ret, action_of(op), why, sizeof(why)),
+	    endpoint_doubt(r, k->flags));
 }
 
 /* Decrypt or GenerateDataKey. The answer's key must be the one asked for. */

@@ -18,7 +18,6 @@
 #define META_BYTES_MAX 8192
 #define REGION_FIRST "us-east-1" /* where an unknown bucket is looked for */
 #define HEADERS_MAX 4
-#define WHY_MAX 512
 
 struct s3 {
 	struct aws *aws;	     /* constant */
@@ -40,6 +39,7 @@ struct op {
 	char region[ENDPOINT_REGION_MAX];
 	struct pair header[HEADERS_MAX];
 	const char *verb; /* for the log */
+	const char *action; /* that IAM must allow */
 	const char *key;  /* for the log; "" for the bucket's own */
 };
 
@@ -223,7 +223,7 @@ refine(const struct awserr *e, int err)
 static int
 perform(struct s3 *s, struct op *op, struct aws_reply *ret)
 {
-	char why[WHY_MAX];
+	char why[AWS_WHY_MAX];
 	int r;
 
 	if ((r = aim(s, op)) < 0)
@@ -243,7 +243,8 @@ perform(struct s3 *s, struct op *op, struct aws_reply *ret)
 		return log_debug(r, "s3: %s %s/%s: %s", op->verb, s->bucket,
 		    op->key, aws_why(ret, why, sizeof(why)));
 	return log_err(r, "s3: %s %s/%s: %s%s", op->verb, s->bucket, op->key,
-	    aws_why(ret, why, sizeof(why)), endpoint_doubt(r, s->flags));
+	    aws_why_not(ret, op->action, why, sizeof(why)),
+	    endpoint_doubt(r, s->flags));
 }
 
 static size_t
@@ -279,6 +280,7 @@ s3_list(struct s3 *s, const char *prefix, const char *start_after,
 	begin(s, &op, "GET", AWS_S3_LIST);
 	snprintf(count, sizeof(count), "%u", max_keys);
 	op.verb = "list";
+	op.action = "s3:ListBucket";
 	op.key = prefix;
 	op.req.query = query;
 	op.req.query_len = list_query(query, prefix, start_after, token,
@@ -396,6 +398,7 @@ fetch(struct s3 *s, struct op *op, const char *key, bool has_body,
 		return -EINVAL;
 	snprintf(path, sizeof(path), "/%s", key);
 	op->key = key;
+	op->action = "s3:GetObject";
 	op->req.path = path;
 	r = perform(s, op, &reply);
 	if (r == 0 && (r = take_object(&reply.http, has_body, ret, &why)) < 0)
@@ -446,25 +449,14 @@ s3_object_free(struct s3_object *o)
 }
 
 int
-s3_head_bucket(struct s3 *s, char ret_region[32])
+s3_reach(struct s3 *s, const char *prefix, char ret_region[32])
 {
-	struct aws_reply reply = { .http.status = 0 };
-	const char *region;
-	struct op op;
-	int r;
+	struct s3_page page;
+	int r = s3_list(s, prefix, NULL, NULL, 1, &page);
 
-	begin(s, &op, "HEAD", AWS_S3_HEAD);
-	op.verb = "head";
-	r = perform(s, &op, &reply);
-	if (r == -ENOENT)
-		r = log_err(-ENXIO, "s3: head %s: no such bucket", s->bucket);
-	if (r == 0) {
-		region = http_reply_header(&reply.http, "x-amz-bucket-region");
-		if (region != NULL && endpoint_is_region(region) &&
-		    !s->is_access_point)
-			set_region(s, region);
-		get_region(s, ret_region);
-	}
-	aws_reply_free(&reply);
-	return r;
+	if (r < 0)
+		return r;
+	s3_page_free(&page);
+	get_region(s, ret_region);
+	return 0;
 }

@@ -117,6 +117,51 @@ test_bodies(void)
 	    "</ListBucketResult>")));
 }
 
+#define DENIED(action)                                                         \
+	"User: arn:aws:iam::123456789012:user/x is not authorized to perform: "\
+	action " on resource: \"arn:aws:s3:::b\" because no identity-based "    \
+	"policy allows the " action " action"
+
+static const struct {
+	const char *code, *message;
+	const char *want; /* NULL: not a matter of policy */
+} denied[] = {
+	{ "AccessDenied", "Access Denied", "s3:GetObject" },
+	{ "AccessDenied", DENIED("s3:GetObject"), "s3:GetObject" },
+	{ "AccessDenied", DENIED("s3:ListBucket"), "s3:ListBucket" },
+	{ "AccessDeniedException", DENIED("kms:Decrypt"), "kms:Decrypt" },
+	{ "AccessDeniedException", "", "s3:GetObject" },
+	{ "HTTP 403", "", "s3:GetObject" },
+	/* cut off, or not what it seems */
+	{ "AccessDenied", "x is not authorized to perform: s3", "s3:GetObject" },
+	{ "AccessDenied", "x is not authorized to perform: ", "s3:GetObject" },
+	{ "AccessDenied", "not authorized to perform: \n:", "s3:GetObject" },
+	{ "AccessDenied", "not authorized to perform: s3:"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	    "s3:GetObject" },
+	{ "SignatureDoesNotMatch", "", NULL },
+	{ "InvalidAccessKeyId", "", NULL },
+	{ "HTTP 401", "", NULL },
+	{ "DisabledException", "", NULL },
+};
+
+static void
+test_denied(void)
+{
+	for (size_t i = 0; i < NELEMS(denied); i++) {
+		struct awserr e = { .status = 403 };
+		char action[AWSERR_ACTION_MAX] = "";
+
+		snprintf(e.code, sizeof(e.code), "%s", denied[i].code);
+		snprintf(e.message, sizeof(e.message), "%s",
+		    denied[i].message);
+		CHECK_AT(i, awserr_is_denied(&e, "s3:GetObject", action) ==
+		    (denied[i].want != NULL));
+		CHECK_STR_AT(i, action,
+		    denied[i].want != NULL ? denied[i].want : "");
+	}
+}
+
 static void
 parse(int status, const struct pair *header, size_t n, const char *body,
     struct awserr *ret)
@@ -210,6 +255,7 @@ main(void)
 {
 	test_judge();
 	test_bodies();
+	test_denied();
 	test_headers();
 	test_retry_after();
 	test_xmltext();
