@@ -93,8 +93,10 @@ int mailbox_mkdir(struct mailbox *m, int64_t dir, const char *name,
  * forgets it. */
 int mailbox_unlink(struct mailbox *m, int64_t dir, const char *name) MUST_CHECK;
 int mailbox_rmdir(struct mailbox *m, int64_t dir, const char *name) MUST_CHECK;
+/* *ret_ino: what was moved; its ctime is another now. */
 int mailbox_rename(struct mailbox *m, int64_t dir, const char *name,
-    int64_t new_dir, const char *new_name, unsigned flags) MUST_CHECK;
+    int64_t new_dir, const char *new_name, unsigned flags,
+    int64_t *ret_ino) MUST_CHECK;
 int mailbox_link(struct mailbox *m, int64_t ino, int64_t dir, const char *name,
     struct stat *st) MUST_CHECK;
 

@@ -205,11 +205,12 @@ mailbox_rmdir(struct mailbox *m, int64_t dir, const char *name)
 
 int
 mailbox_rename(struct mailbox *m, int64_t dir, const char *name,
-    int64_t new_dir, const char *new_name, unsigned flags)
+    int64_t new_dir, const char *new_name, unsigned flags, int64_t *ret_ino)
 {
 	struct node n, replaced;
 	int r;
 
+	*ret_ino = 0;
 	if (m->o.read_only)
 		return -EROFS;
 	if (flags & ~(unsigned)RENAME_NOREPLACE)
@@ -224,6 +225,7 @@ mailbox_rename(struct mailbox *m, int64_t dir, const char *name,
 		return r == -EPERM && flags & RENAME_NOREPLACE ? -EEXIST : r;
 	r = guard_end(m, index_rename(m->o.index, dir, name, new_dir, new_name,
 	    flags, mailbox_now_ns(), &n, &replaced));
+	*ret_ino = n.ino;
 	if (r == 0 && replaced.ino != 0) {
 		if (replaced.kind == NODE_DIR)
 			orphans_add(&m->orphans, replaced.ino);

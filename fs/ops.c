@@ -267,8 +267,14 @@ static void
 op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir,
     const char *new_name, unsigned flags)
 {
-	reply_err(req, mailbox_rename(begin(req, OPS_RENAME), (int64_t)dir,
-	    name, (int64_t)new_dir, new_name, flags));
+	int64_t ino;
+	int r = mailbox_rename(begin(req, OPS_RENAME), (int64_t)dir, name,
+	    (int64_t)new_dir, new_name, flags, &ino);
+
+	/* The kernel holds the name, but knows that ctime has changed: told by
+	 * the next listing, it need not ask for each. */
+	held_remove(&ops_of(req)->held, ino);
+	reply_err(req, r);
 }
 
 static void

@@ -262,6 +262,22 @@ def test_ls_asks_once(bench):
         assert after[what] - before[what] <= N // 100, (what, after)
 
 
+def test_renamed_are_told_anew(bench):
+    """What new mail is to a mail program: all of it goes to cur/, which is
+    then listed. That tells the new ctimes; nothing is asked of each."""
+    m, names = filled(bench)
+    for n in names:
+        os.rename(f"{m.path}/new/{n}", f"{m.path}/cur/{n}:2,")
+    listed = os.listdir(m.path + "/cur")
+    once(listed, names, "cur")
+    before = m.status()["fuse"]
+    for n in listed:
+        os.stat(f"{m.path}/cur/{n}")
+    after = m.status()["fuse"]
+    for what in ("lookup", "getattr"):
+        assert after[what] - before[what] <= N // 100, (what, after)
+
+
 def test_open_to_the_end(bench):
     """A directory that is open when the mount goes is no trouble."""
     m, _ = filled(bench)
