@@ -149,21 +149,36 @@ dir_touch(struct conn *c, int64_t dir, int64_t now_ns, int links)
 
 /* ---- reading ---- */
 
+/* Rows that others may be told of: what another process writes does not move
+ * our version, and what this thread's batch has written may yet be undone. */
+static bool
+has_memo(struct index *ix)
+{
+	return !ix->read_only && !write_is_batch(ix);
+}
+
 int
 index_node(struct index *ix, int64_t ino, struct node *ret)
 {
+	uint64_t version = index_version(ix);
+	bool is_shared = has_memo(ix);
 	READER(rd);
 	int r;
 
+	if (is_shared && memo_get(&ix->memo, version, ino, ret))
+		return 0;
 	memset(ret, 0, sizeof(*ret));
 	if ((r = reader_begin(ix, &rd)) < 0)
 		return r;
-	return node_get(rd.c, ino, ret);
+	if ((r = node_get(rd.c, ino, ret)) == 0 && is_shared)
+		memo_put(&ix->memo, version, ret);
+	return r;
 }
 
 int
 index_lookup(struct index *ix, int64_t dir, const char *name, struct node *ret)
 {
+	uint64_t version = index_version(ix);
 	READER(rd);
 	int64_t id;
 	int r;
@@ -174,6 +189,8 @@ index_lookup(struct index *ix, int64_t dir, const char *name, struct node *ret)
 	if ((r = reader_begin(ix, &rd)) < 0 ||
 	    (r = entry_find(rd.c, dir, name, &id, ret)) < 0)
 		return r;
+	if (r == 1 && has_memo(ix))
+		memo_put(&ix->memo, version, ret);
 	return r == 0 ? -ENOENT : 0;
 }
 
@@ -217,6 +234,8 @@ index_readdir(struct index *ix, int64_t dir, int64_t cookie,
     index_known_fn *known, index_dirent_fn *fn, void *arg)
 {
 	enum query q = known != NULL ? Q_READNAMES : Q_READDIR;
+	uint64_t version = index_version(ix);
+	bool is_shared = has_memo(ix);
 	struct dirent_row row;
 	READER(rd);
 	STMT(st);
@@ -228,6 +247,8 @@ index_readdir(struct index *ix, int64_t dir, int64_t cookie,
 	     r = conn_next(rd.c, q, st)) {
 		if ((e = row_read(rd.c, st, known, arg, &row)) < 0)
 			return e;
+		if (e == 1 && row.has_node && is_shared)
+			memo_put(&ix->memo, version, &row.node);
 		if (e == 1 && !fn(arg, &row))
 			return 1;
 	}

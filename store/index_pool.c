@@ -27,6 +27,7 @@ pool_init(struct index *ix)
 	pthread_mutex_init(&ix->write, NULL);
 	pthread_mutex_init(&ix->readers, NULL);
 	pthread_cond_init(&ix->returned, NULL);
+	memo_init(&ix->memo);
 	ix->wal_fd = -1;
 	ix->restart_at = WAL_HARD;
 	atomic_init(&ix->checkpoint_at, WAL_SOFT);
@@ -45,6 +46,7 @@ pool_destroy(struct index *ix)
 	conn_close(ix->writer);
 	if (ix->wal_fd >= 0)
 		close(ix->wal_fd);
+	memo_destroy(&ix->memo);
 	pthread_cond_destroy(&ix->returned);
 	pthread_mutex_destroy(&ix->readers);
 	pthread_mutex_destroy(&ix->write);

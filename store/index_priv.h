@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "store/index.h"
+#include "store/index_memo.h"
 
 enum query {
 	Q_BEGIN,
@@ -186,6 +187,8 @@ struct index {
 	atomic_int checkpoint_at; /* pages at which to checkpoint */
 	atomic_bool is_checkpointing;
 	atomic_uint_fast64_t version; /* commits */
+
+	struct memo memo; /* of nodes, unused when read_only */
 
 	pthread_mutex_t readers;
 	pthread_cond_t returned; /* [readers] a conn became idle */

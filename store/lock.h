@@ -8,7 +8,7 @@
  *	work.lock  source.lock  plain.lock  unwrap.lock  kmsask.lock  keyslots.lock
  *	sealq.lock
  *	mailbox.folder_lock  mailbox.inval_lock  orphans.lock  files.lock
- *	index.write  index.readers  blobcache.lock  seal.lock  keyring.lock
+ *	index.write  index.readers  memo.lock  blobcache.lock  seal.lock  keyring.lock
  *	keypolicy.lock  s3.lock  aws.lock  signer.lock  creds.lock  http.lock
  *	pool.lock  log.lock
  *
