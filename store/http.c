@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "store/http.h"
 #include "store/http_call.h"
@@ -235,13 +234,12 @@ int
 http_new(const struct http_opts *o, struct http **ret)
 {
 	struct http *h;
-	int r = 0;
+	int r;
 
 	*ret = NULL;
 	wipe_install();
-	if (o->ca_bundle != NULL && access(o->ca_bundle, R_OK) < 0)
-		return log_err(-EINVAL, "http: read CA bundle %s: %s",
-		    o->ca_bundle, strerror(errno));
+	if ((r = tls_check(&(struct tls_opts){ o->ca_bundle, o->fips })) < 0)
+		return r;
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&h->lock, NULL);
@@ -254,7 +252,7 @@ http_new(const struct http_opts *o, struct http **ret)
 	if (o->ca_bundle != NULL && (h->ca_bundle = strdup(o->ca_bundle)) ==
 	    NULL)
 		r = -ENOMEM;
-	h->setup.ca_bundle = h->ca_bundle;
+	h->setup.tls = (struct tls_opts){ h->ca_bundle, o->fips };
 	if (r == 0 && (r = setup_curl(h)) == 0)
 		r = start_thread(h);
 	if (r < 0) {

@@ -1,13 +1,13 @@
 /* http.h -- HTTP requests for everybody, on one network thread.
  *
- * One thread drives a libcurl multi handle: HTTP/1.1 with kept connections,
- * TLS 1.2 or better, certificates always verified, TLS sessions and names
- * shared. Requests wait in lanes, one per service, so that a slow one does not
- * hold up the others; each lane has at most `jobs` transfers in flight, may have
- * a pace that follows what the service takes (pace.h), and takes foreground
- * requests first (http_lane.h), each kind in order of arrival. Redirects
- * are never followed, content is never decoded. Proxies are curl's business
- * (https_proxy, NO_PROXY), but loopback is never asked for through one.
+ * One thread drives a libcurl multi handle: HTTP/1.1 with kept connections, TLS
+ * as in tls.h, its sessions and names shared. Requests wait in lanes, one per
+ * service, so that a slow one does not hold up the others; each lane has at most
+ * `jobs` transfers in flight, may have a pace that follows what the service
+ * takes (pace.h), and takes foreground requests first (http_lane.h), each kind
+ * in order of arrival. Redirects are never followed, content is never decoded.
+ * Proxies are curl's business (https_proxy, NO_PROXY), but loopback is never
+ * asked for through one.
  *
  * Threads: any may submit; callbacks run on the network thread and must not
  * block. Errors, all after which no reply exists:
@@ -16,7 +16,8 @@
  *	-ECONNRESET	broken before or within the reply, or a short body
  *	-ETIMEDOUT	the deadline passed, perhaps while it still waited in its
  *			lane, or nothing moved for stall_ms
- *	-EPROTO		TLS refused (certificate, version), or not HTTP
+ *	-EPROTO		TLS refused (certificate, version), the proxy refuses,
+ *			or not HTTP
  *	-EMSGSIZE	body above max_body, or headers above 64 KiB
  *	-ECANCELED	http_stop()
  *	-ENOMEM, -EIO	the rest
@@ -49,14 +50,15 @@ enum http_prio {
 struct http_opts {
 	unsigned jobs;		/* transfers in flight per lane; 0 = 64 */
 	const char *ca_bundle;	/* PEM file instead of the system's, or NULL */
+	bool fips;		/* see tls.h */
 	int64_t connect_ms;	/* longest wait for a connection; 0 = 10,000 */
 	int64_t stall_ms;	/* longest silence; 0 = 30,000 */
 	unsigned rate[HTTP_LANES]; /* requests a second at most, retries
 				    * included; 0 = as many as come */
 };
 
-/* Start the network thread. Returns 0; -EINVAL when the CA bundle cannot be
- * read (logged); -ENOMEM, -EAGAIN (no thread). */
+/* Start the network thread. Returns 0; -EINVAL when TLS cannot be had as asked
+ * (the CA bundle cannot be read; logged); -ENOMEM, -EAGAIN (no thread). */
 int http_new(const struct http_opts *o, struct http **ret) MUST_CHECK;
 
 /* Cancel everything: what is in flight or waiting, and what is submitted from

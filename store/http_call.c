@@ -7,43 +7,7 @@
 #include <strings.h>
 
 #include "store/http_call.h"
-#include "store/wipe.h"
-
-static const struct {
-	CURLcode code;
-	int err;
-} code_err[] = {
-	{ CURLE_OK, 0 },
-	{ CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH },
-	{ CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH },
-	{ CURLE_COULDNT_CONNECT, -ECONNREFUSED },
-	{ CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT },
-	{ CURLE_PARTIAL_FILE, -ECONNRESET },
-	{ CURLE_GOT_NOTHING, -ECONNRESET },
-	{ CURLE_SEND_ERROR, -ECONNRESET },
-	{ CURLE_RECV_ERROR, -ECONNRESET },
-	/* Mostly a peer that hung up while shaking hands. */
-	{ CURLE_SSL_CONNECT_ERROR, -ECONNRESET },
-	{ CURLE_PEER_FAILED_VERIFICATION, -EPROTO },
-	{ CURLE_SSL_CACERT_BADFILE, -EPROTO },
-	{ CURLE_SSL_CERTPROBLEM, -EPROTO },
-	{ CURLE_SSL_CIPHER, -EPROTO },
-	{ CURLE_SSL_ISSUER_ERROR, -EPROTO },
-	{ CURLE_SSL_INVALIDCERTSTATUS, -EPROTO },
-	{ CURLE_WEIRD_SERVER_REPLY, -EPROTO },
-	{ CURLE_UNSUPPORTED_PROTOCOL, -EPROTO },
-	{ CURLE_URL_MALFORMAT, -EINVAL },
-	{ CURLE_OUT_OF_MEMORY, -ENOMEM },
-};
-
-static int
-err_of_code(CURLcode code)
-{
-	for (size_t i = 0; i < NELEMS(code_err); i++)
-		if (code_err[i].code == code)
-			return code_err[i].err;
-	return -EIO;
-}
+#include "store/http_why.h"
 
 static int
 add_header(struct http_call *c, const char *line)
@@ -259,11 +223,7 @@ setup_security(struct http_call *c, CURL *e, const struct http_setup *s)
 	bool is_tls = strncmp(c->url, "https://", 8) == 0;
 
 	return SET(e, CURLOPT_PROTOCOLS_STR, is_tls ? "https" : "http") &&
-	    SET(e, CURLOPT_FOLLOWLOCATION, 0L) &&
-	    SET(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-	    SET(e, CURLOPT_SSL_VERIFYPEER, 1L) &&
-	    SET(e, CURLOPT_SSL_VERIFYHOST, 2L) && wipe_tls(e) &&
-	    (s->ca_bundle == NULL || SET(e, CURLOPT_CAINFO, s->ca_bundle)) &&
+	    SET(e, CURLOPT_FOLLOWLOCATION, 0L) && tls_setup(e, &s->tls) &&
 	    (!c->is_loopback || SET(e, CURLOPT_NOPROXY, "*"));
 }
 
@@ -396,6 +356,7 @@ own_reason(int err)
 	}
 }
 
+/* Leaves nothing of the reply but what is counted, and why. */
 static int
 fail(struct http_call *c, int err, const char *why)
 {
@@ -413,6 +374,7 @@ int
 http_call_result(struct http_call *c, CURLcode code)
 {
 	struct http_reply *r = &c->reply;
+	char why[HTTP_WHY_MAX];
 	long status = 0;
 	int err = c->err;
 
@@ -426,9 +388,10 @@ http_call_result(struct http_call *c, CURLcode code)
 	}
 	if (err < 0)
 		return fail(c, err, own_reason(err));
-	if (code != CURLE_OK)
-		return fail(c, err_of_code(code), c->curl_error[0] != '\0' ?
-		    c->curl_error : curl_easy_strerror(code));
+	if (code != CURLE_OK) {
+		err = http_why(c->easy, code, c->curl_error, why);
+		return fail(c, err, why);
+	}
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	r->status = (int)status;
 	if ((err = index_headers(r)) < 0)

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #include "store/http.h"
+#include "store/tls.h"
 
 struct http_call {
 	char method[8];
@@ -40,7 +41,7 @@ DEFINE_FREEP(struct http_call, http_call_free)
 
 /* What is the same for all transfers. */
 struct http_setup {
-	const char *ca_bundle;
+	struct tls_opts tls;
 	int64_t connect_ms, stall_ms;
 	CURLSH *share;
 };

@@ -1,6 +1,5 @@
 #include <curl/curl.h>
 #include <malloc.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -8,10 +7,6 @@
 
 #include "store/log.h"
 #include "store/wipe.h"
-
-/* libssl comes with libcurl, if it is one that was built with OpenSSL; we do
- * not link it ourselves. */
-#pragma weak SSL_CTX_set_options
 
 void
 wipe_free(void *p)
@@ -54,23 +49,4 @@ wipe_install(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, install);
-}
-
-static CURLcode
-cleanse(CURL *easy, void *ctx, void *arg)
-{
-	SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT);
-	return CURLE_OK;
-}
-
-bool
-wipe_tls(CURL *easy)
-{
-	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
-
-	if (SSL_CTX_set_options == NULL || v->ssl_version == NULL ||
-	    strncmp(v->ssl_version, "OpenSSL/", 8) != 0)
-		return true;
-	return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, cleanse) ==
-	    CURLE_OK;
 }

@@ -6,8 +6,6 @@
 #ifndef SESFS_STORE_WIPE_H
 #define SESFS_STORE_WIPE_H
 
-#include <curl/curl.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Start libcurl so. Once per process, further calls do nothing; http_new()
@@ -17,11 +15,5 @@ void wipe_install(void);
 /* free(3) and realloc(3) that leave nothing of the old bytes. */
 void wipe_free(void *p);
 void *wipe_realloc(void *p, size_t len);
-
-/* Have the TLS library of this fresh handle wipe what it decrypted
- * once it has been handed over; it would keep it until the connection brings
- * more, or goes. OpenSSL only, others are left as they are. Returns false when
- * libcurl does not take the option. */
-bool wipe_tls(CURL *easy);
 
 #endif

@@ -1,0 +1,129 @@
+#include <errno.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/http_why.h"
+
+static const struct {
+	CURLcode code;
+	int err;
+} code_err[] = {
+	{ CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH },
+	{ CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH },
+	{ CURLE_COULDNT_CONNECT, -ECONNREFUSED },
+	{ CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT },
+	{ CURLE_PARTIAL_FILE, -ECONNRESET },
+	{ CURLE_GOT_NOTHING, -ECONNRESET },
+	{ CURLE_SEND_ERROR, -ECONNRESET },
+	{ CURLE_RECV_ERROR, -ECONNRESET },
+	/* Mostly a peer that hung up while shaking hands. */
+	{ CURLE_SSL_CONNECT_ERROR, -ECONNRESET },
+	{ CURLE_PEER_FAILED_VERIFICATION, -EPROTO },
+	{ CURLE_SSL_CACERT_BADFILE, -EPROTO },
+	{ CURLE_SSL_CERTPROBLEM, -EPROTO },
+	{ CURLE_SSL_CIPHER, -EPROTO },
+	{ CURLE_SSL_ISSUER_ERROR, -EPROTO },
+	{ CURLE_SSL_INVALIDCERTSTATUS, -EPROTO },
+	{ CURLE_WEIRD_SERVER_REPLY, -EPROTO },
+	{ CURLE_UNSUPPORTED_PROTOCOL, -EPROTO },
+	{ CURLE_URL_MALFORMAT, -EINVAL },
+	{ CURLE_OUT_OF_MEMORY, -ENOMEM },
+};
+
+/* What ends a handshake for good, in OpenSSL's words: libcurl has one code for
+ * them and for a connection that broke. */
+static const struct {
+	const char *text, *advice;
+} handshake[] = {
+	{ "unsupported protocol", "the server has nothing newer than TLS 1.1, "
+	    "which is not safe; sesfs needs TLS 1.2" },
+	{ "alert protocol version", "the server has nothing newer than "
+	    "TLS 1.1, which is not safe; sesfs needs TLS 1.2" },
+	{ "wrong version number", "this is not TLS; is it an http:// port?" },
+	{ "alert handshake failure", "no cipher or group in common; --fips "
+	    "allows AES-GCM and NIST's curves alone" },
+	{ "no shared cipher", "no cipher in common" },
+	{ "wrong curve", "no group in common; --fips allows NIST's curves "
+	    "alone" },
+	{ "dh key too small", "the server's parameters are too weak" },
+	{ "alert certificate required", "the server wants a certificate of "
+	    "ours, which AWS never does" },
+};
+
+static int
+err_of_code(CURLcode code)
+{
+	for (size_t i = 0; i < NELEMS(code_err); i++)
+		if (code_err[i].code == code)
+			return code_err[i].err;
+	return -EIO;
+}
+
+static const char *
+certificate_advice(CURL *easy, const char *text)
+{
+	long verdict = 0;
+
+	/* "... matches target host name 'x'", "does not match target ...": looked
+	 * at before the verdict is known. */
+	if (strstr(text, " target ") != NULL)
+		return "use a name that is in the server's certificate";
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	switch (verdict) {
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "it must be renewed, or this machine's clock be set";
+	default:
+		return "if it is to be trusted, give its issuer's certificate "
+		       "with --ca-bundle";
+	}
+}
+
+static const char *
+handshake_advice(const char *text)
+{
+	for (size_t i = 0; i < NELEMS(handshake); i++)
+		if (strstr(text, handshake[i].text) != NULL)
+			return handshake[i].advice;
+	return NULL;
+}
+
+/* A proxy that says no; one that fails for now is tried again. */
+static const char *
+proxy_advice(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	if (status == 407)
+		return "the proxy wants a user and password, as in "
+		       "https_proxy=http://USER:PASSWORD@HOST:PORT";
+	return status >= 400 && status < 500 ?
+	    "the proxy refuses; set no_proxy if none is needed" : NULL;
+}
+
+static const char *
+advice(CURL *easy, CURLcode code, const char *text)
+{
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return certificate_advice(easy, text);
+	if (code == CURLE_SSL_CONNECT_ERROR)
+		return handshake_advice(text);
+	return proxy_advice(easy);
+}
+
+int
+http_why(CURL *easy, CURLcode code, const char *text, char ret[HTTP_WHY_MAX])
+{
+	const char *more = advice(easy, code, text);
+
+	if (text[0] == '\0')
+		text = curl_easy_strerror(code);
+	if (more == NULL) {
+		snprintf(ret, HTTP_WHY_MAX, "%s", text);
+		return err_of_code(code);
+	}
+	snprintf(ret, HTTP_WHY_MAX, "%.130s; %s", text, more);
+	return -EPROTO;
+}

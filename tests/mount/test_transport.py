@@ -1,0 +1,269 @@
+"""TLS, proxies and addresses, as a person meets them: what is refused, with
+which words, and that nothing was sent by then."""
+import base64
+import contextlib
+import http.server
+import os
+import select
+import socket
+import ssl
+import threading
+import warnings
+
+import relay
+import tlsserver
+from harness import Skip, equal, main, need
+
+LOCAL = "DNS:localhost,IP:127.0.0.1"
+
+
+def prepare(b, mails=1):
+    need("openssl")
+    b.cloud.generate("mail", "in/", mails)
+
+
+def sync(b, url, *args, ok=(0,), **env):
+    """`sesfs sync` of all services at this URL; a state directory of its
+    own each time."""
+    b.rounds = getattr(b, "rounds", 0) + 1
+    state = os.path.join(b.work, f"state{b.rounds}")
+    saved = dict(b.env)
+    b.env.update({"AWS_ENDPOINT_URL": url, **env})
+    try:
+        return b.sesfs("sync", *b.common(state), *args, "s3://mail/in/",
+                       ok=ok, both=True)
+    finally:
+        b.env.clear()
+        b.env.update(saved)
+
+
+def refused(b, server, url, want, *args, **env):
+    """It fails, in one line with all of `want`, and nobody was asked for
+    anything."""
+    server.forget()
+    _, err, code = sync(b, url, *args, ok=None, **env)
+    assert code != 0, "it was accepted"
+    lines = [li for li in err.splitlines() if want[0] in li]
+    equal(len(lines), 1, f"lines with {want[0]!r} in {err!r}")
+    for part in want:
+        assert part in lines[0], f"{part!r} is not in {lines[0]!r}"
+    equal(server.all("request"), [], "requests")
+
+
+def can_serve(server, cert):
+    """Does this machine's OpenSSL speak it at all, with itself?"""
+    warnings.simplefilter("ignore", DeprecationWarning)  # that is the point
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cert)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)) as s:
+            with context.wrap_socket(s, server_hostname="localhost"):
+                return True
+    except OSError:
+        return False
+
+
+def test_old_versions(b):
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, LOCAL)
+    for version in ("TLSv1", "TLSv1_1"):
+        with tlsserver.front(b, cert=cert, key=key, minimum="TLSv1",
+                             maximum=version,
+                             ciphers="ALL:@SECLEVEL=0") as server:
+            if not can_serve(server, cert):
+                raise Skip(f"this OpenSSL does not speak {version}")
+            refused(b, server, f"https://localhost:{server.port}",
+                    ["nothing newer than TLS 1.1", "needs TLS 1.2"],
+                    "--ca-bundle", cert)
+            # Once: that is not a matter of trying again.
+            equal(len(server.all("refused")), 1, "connections")
+
+
+def test_new_versions(b):
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, LOCAL)
+    for limit, want in (({}, "TLSv1.3"), ({"maximum": "TLSv1_2"}, "TLSv1.2"),
+                        ({"minimum": "TLSv1", "ciphers":
+                          "ALL:@SECLEVEL=0"}, "TLSv1.3")):
+        with tlsserver.front(b, cert=cert, key=key, **limit) as server:
+            sync(b, f"https://localhost:{server.port}", "--ca-bundle", cert)
+            equal(set(server.all("handshake")), {want}, "version")
+
+
+def test_certificates(b):
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, LOCAL)
+    other, other_key = tlsserver.certificate(b.work, "DNS:s3.example.com")
+    old, old_key = tlsserver.certificate(b.work, LOCAL, days=-1)
+    for name, used, used_key, bundle, want in (
+            ("self-signed", cert, key, None,
+             ["certificate", "give its issuer's certificate with "
+              "--ca-bundle"]),
+            ("another authority", cert, key, other,
+             ["certificate", "give its issuer's certificate with "
+              "--ca-bundle"]),
+            ("expired", old, old_key, old,
+             ["certificate has expired", "must be renewed", "clock"]),
+            ("another name", other, other_key, other,
+             ["localhost", "use a name that is in the server's "
+              "certificate"])):
+        with tlsserver.front(b, cert=used, key=used_key) as server:
+            print("  ", name, flush=True)
+            refused(b, server, f"https://localhost:{server.port}", want,
+                    *(["--ca-bundle", bundle] if bundle else []))
+            equal(len(server.all("refused")) + len(server.all("handshake")),
+                  1, "connections")
+    with tlsserver.front(b) as server:
+        refused(b, server, f"https://localhost:{server.port}",
+                ["this is not TLS; is it an http:// port?"])
+
+
+def test_bundle(b):
+    """The three ways to name one; and those that are none, said at the
+    start."""
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, LOCAL)
+    config = os.path.join(b.work, "config")
+    with open(config, "w") as f:
+        f.write(f"[default]\nca_bundle = {cert}\n")
+    with tlsserver.front(b, cert=cert, key=key) as server:
+        url = f"https://localhost:{server.port}"
+        sync(b, url, "--ca-bundle", cert)
+        sync(b, url, AWS_CA_BUNDLE=cert)
+        sync(b, url, AWS_CONFIG_FILE=config)
+        for path, want in ((os.path.join(b.work, "nonesuch"), "No such file"),
+                           (b.work, "Is a directory"),
+                           (key, "no PEM certificate in it"),
+                           ("/dev/null", "no PEM certificate in it")):
+            refused(b, server, url, [f"read CA bundle {path}: {want}"],
+                    AWS_CA_BUNDLE=path)
+            equal(server.all("handshake"), [], "connections")
+
+
+def test_reuse(b):
+    """A request needs no connection of its own: with --jobs there are as many
+    for each service, and tickets for those that come later."""
+    prepare(b, mails=30)
+    cert, key = tlsserver.certificate(b.work, LOCAL)
+    with tlsserver.front(b, cert=cert, key=key) as server:
+        sync(b, f"https://localhost:{server.port}", "--ca-bundle", cert,
+             "--jobs=2")
+        requests = len(server.all("request"))
+        connections = len(server.all("handshake"))
+        print(f"   {requests} requests, {connections} connections")
+        assert requests >= 60, requests
+        assert connections <= 2 * 3, connections
+
+
+def test_ipv6(b):
+    prepare(b)
+    with contextlib.closing(socket.socket(socket.AF_INET6)) as s:
+        try:
+            s.bind(("::1", 0))
+        except OSError as e:
+            raise Skip(f"no IPv6 on loopback: {e}") from e
+    cert, key = tlsserver.certificate(b.work, "IP:::1")
+    with tlsserver.front(b, host="::1") as server:
+        sync(b, f"http://[::1]:{server.port}")
+        assert server.all("request"), "nothing came"
+    with tlsserver.front(b, host="::1", cert=cert, key=key) as server:
+        sync(b, f"https://[::1]:{server.port}", "--ca-bundle", cert)
+        assert server.all("request"), "nothing came"
+
+
+def test_plain(b):
+    """Not encrypted: to this machine, or where it is allowed."""
+    prepare(b)
+    _, err, code = sync(b, "http://s3.example.com", ok=None)
+    assert code == 2 and "is not encrypted; use https, or --allow-http" in (
+        err), (code, err)
+    sync(b, f"http://localhost:{b.cloud.port}")
+    sync(b, f"http://[::ffff:127.0.0.1]:{b.cloud.port}", "--allow-http",
+         AWS_EC2_METADATA_DISABLED="true")
+
+
+# ---- proxies ----
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """CONNECT, and nothing else; wherever to, the server's `peer` is meant."""
+
+    def do_CONNECT(self):
+        self.server.asked.append(self.path)
+        given = self.headers.get("Proxy-Authorization")
+        if self.server.want is not None and given != self.server.want:
+            self.send_error(407)
+            return
+        if self.server.status != 200:
+            self.send_error(self.server.status)
+            return
+        with socket.create_connection(self.server.peer) as peer:
+            self.send_response_only(200)
+            self.end_headers()
+            self.shovel(peer)
+
+    def shovel(self, peer):
+        while True:
+            for s in select.select([self.connection, peer], [], [])[0]:
+                data = s.recv(65536)
+                if not data:
+                    return
+                (peer if s is self.connection else self.connection).sendall(
+                    data)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def proxy(peer, want=None, status=200):
+    server = relay.Server(("127.0.0.1", 0), Proxy)
+    server.peer, server.want, server.status = ("127.0.0.1", peer), want, status
+    server.asked = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+NAME = "s3.sesfs.invalid"  # the proxy alone knows where that is
+
+
+def test_proxy(b):
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, f"DNS:{NAME},{LOCAL}")
+    secret = "hunter2-of-the-proxy"
+    want = "Basic " + base64.b64encode(f"mail:{secret}".encode()).decode()
+    with tlsserver.front(b, cert=cert, key=key) as server:
+        with proxy(server.port, want=want) as p:
+            at = f"127.0.0.1:{p.server_port}"
+            _, err, _ = sync(b, f"https://{NAME}", "--ca-bundle", cert,
+                             "--log=stderr", "--debug",
+                             https_proxy=f"http://mail:{secret}@{at}")
+            equal(set(p.asked), {f"{NAME}:443"}, "what the proxy was asked")
+            assert server.all("request"), "nothing came"
+            assert secret not in err and want not in err, err
+            p.asked.clear()
+            refused(b, server, f"https://{NAME}",
+                    ["407", "the proxy wants a user and password"],
+                    "--ca-bundle", cert, https_proxy=f"http://{at}")
+            equal(len(p.asked), 1, "requests to the proxy")
+        with proxy(server.port, status=403) as p:
+            at = f"http://127.0.0.1:{p.server_port}"
+            refused(b, server, f"https://{NAME}",
+                    ["403", "the proxy refuses"], "--ca-bundle", cert,
+                    HTTPS_PROXY=at)
+            p.asked.clear()
+            # Loopback never goes through one, nor does what no_proxy names.
+            sync(b, f"https://localhost:{server.port}", "--ca-bundle", cert,
+                 https_proxy=at)
+            equal(p.asked, [], "requests to the proxy")
+
+
+if __name__ == "__main__":
+    main(globals())
