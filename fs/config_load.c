@@ -64,10 +64,11 @@ finish_endpoint(struct config *c, const char *option, const char *url,
 		return 0;
 	if (endpoint_parse(url, &e, &why) < 0)
 		return bad(err, "--%s: the URL %s", option, why);
-	if (c->fips || c->dual_stack)
+	/* As AWS's rules have it; loopback is for trying things out. */
+	if (c->dual_stack || (c->fips && !endpoint_is_loopback(&e)))
 		return bad(err, "--%s chooses among AWS's own endpoints; it "
-		    "cannot go with --%s", c->fips ? "fips" : "dual-stack",
-		    option);
+		    "cannot go with --%s",
+		    c->dual_stack ? "dual-stack" : "fips", option);
 	if (!e.is_tls && !c->allow_http && !endpoint_is_loopback(&e))
 		return bad(err, "--%s: %s is not encrypted; use https, or "
 		    "--allow-http", option, url);
@@ -122,6 +123,10 @@ finish_queue(struct config *c, char *err)
 		return 0;
 	if (sqs_url_parse(c->queue, &url, &why) < 0)
 		return bad(err, "--queue: the URL %s", why);
+	if (c->fips && c->sqs_endpoint_url == NULL && !url.is_aws &&
+	    !endpoint_is_loopback(&url.endpoint))
+		return bad(err, "--fips takes AWS's own endpoints; the host of "
+		    "--queue is another");
 	if (!url.endpoint.is_tls && c->sqs_endpoint_url == NULL &&
 	    !c->allow_http && !endpoint_is_loopback(&url.endpoint))
 		return bad(err, "--queue: %.200s is not encrypted; use https, "

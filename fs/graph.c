@@ -135,6 +135,7 @@ open_login(struct graph *g)
 {
 	const struct http_opts ho = { .jobs = (unsigned)g->c->jobs,
 		.ca_bundle = g->c->ca_bundle,
+		.fips = g->c->fips,
 		.rate[HTTP_LANE_KMS] = (unsigned)g->c->kms_rate };
 	struct creds_setup s;
 	int r;

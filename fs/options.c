@@ -39,7 +39,7 @@ static const struct option table[] = {
 	    COMMANDS_SOURCE, false },
 	{ "fips", 0, NULL, OPTION_BOOL, AT(fips), 0, 0, NULL, "no",
 	    "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint",
-	    "FIPS endpoints, and --crypto=openssl", COMMANDS_SOURCE, false },
+	    "FIPS endpoints and TLS, and --crypto=openssl", COMMANDS_SOURCE, false },
 	{ "dual-stack", 0, NULL, OPTION_BOOL, AT(dual_stack), 0, 0, NULL, "no",
 	    "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint",
 	    "endpoints with IPv6", COMMANDS_SOURCE, false },

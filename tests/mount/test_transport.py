@@ -265,5 +265,52 @@ def test_proxy(b):
             equal(p.asked, [], "requests to the proxy")
 
 
+# ---- FIPS ----
+
+def only(b, name, suite):
+    """An OPENSSL_CONF with one TLS 1.3 suite."""
+    path = os.path.join(b.work, name + ".cnf")
+    with open(path, "w") as f:
+        f.write("openssl_conf = init\n[init]\nssl_conf = ssl\n"
+                "[ssl]\nsystem_default = all\n"
+                f"[all]\nCiphersuites = {suite}\n")
+    return path
+
+
+def test_fips(b):
+    """What --fips leaves out is accepted without it."""
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, LOCAL)
+    chacha = only(b, "chacha", "TLS_CHACHA20_POLY1305_SHA256")
+    none = "no cipher or group in common; --fips allows AES-GCM"
+    for name, conf, options, good in (
+            ("ChaCha20 alone, 1.3", chacha, {"minimum": "TLSv1_3"}, False),
+            ("ChaCha20 alone, 1.2", None, {
+                "maximum": "TLSv1_2", "ciphers":
+                "ECDHE-ECDSA-CHACHA20-POLY1305"}, False),
+            ("CBC alone", None, {
+                "maximum": "TLSv1_2", "ciphers":
+                "ECDHE-ECDSA-AES128-SHA256"}, False),
+            ("X25519 alone", None, {"group": "X25519"}, False),
+            ("AES-GCM, 1.2", None, {
+                "maximum": "TLSv1_2", "ciphers":
+                "ECDHE-ECDSA-AES128-GCM-SHA256"}, True),
+            ("P-384 alone", None, {"group": "secp384r1"}, True),
+            ("all", None, {}, True)):
+        with tlsserver.front(b, openssl_conf=conf, cert=cert, key=key,
+                             **options) as server:
+            url = f"https://localhost:{server.port}"
+            print("  ", name, flush=True)
+            sync(b, url, "--ca-bundle", cert)
+            assert server.all("request"), "nothing came"
+            if good:
+                server.forget()
+                sync(b, url, "--fips", "--ca-bundle", cert)
+                assert all("GCM" in c for c in server.all("cipher"))
+            else:
+                refused(b, server, url, [none], "--fips", "--ca-bundle",
+                        cert)
+
+
 if __name__ == "__main__":
     main(globals())

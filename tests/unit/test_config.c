@@ -164,6 +164,15 @@ static const struct {
 	{ "mount", "s3://b m --fips --crypto sodium", "--crypto=openssl" },
 	{ "mount", "s3://b m --fips --endpoint-url https://h",
 	    "cannot go with --endpoint-url" },
+	{ "mount", "s3://b m --fips --endpoint-url https://localhost:9", NULL },
+	{ "mount", "s3://b m --fips --endpoint-url http://[::1]:9", NULL },
+	{ "check", "s3://b --fips --queue "
+	    "https://q.example.com/123456789012/mail",
+	    "the host of --queue is another" },
+	{ "check", "s3://b --fips --queue "
+	    "https://sqs.us-east-1.amazonaws.com/123456789012/mail", NULL },
+	{ "mount", "s3://b m --dual-stack --endpoint-url http://localhost:9",
+	    "--dual-stack chooses" },
 	{ "mount", "s3://b m --dual-stack --kms-endpoint-url https://h",
 	    "cannot go with --kms-endpoint-url" },
 	{ "mount", "s3://b m --endpoint-url http://h", "not encrypted" },
