@@ -168,7 +168,7 @@ on_session_end(void *arg)
 	struct served *s = arg;
 
 	sync_cancel(s->graph.sync);
-	http_stop(s->graph.http);
+	graph_stop(&s->graph);
 }
 
 static void
@@ -284,8 +284,7 @@ stop(struct served *s)
 {
 	if (s->graph.sync != NULL)
 		sync_cancel(s->graph.sync);
-	if (s->graph.http != NULL)
-		http_stop(s->graph.http);
+	graph_stop(&s->graph);
 	if (s->has_reach_thread)
 		pthread_join(s->reach_thread, NULL);
 	signals_end(&s->signals);

@@ -9,6 +9,7 @@
 
 #include "store/imds.h"
 #include "store/log.h"
+#include "store/run.h"
 #include "store/stamp.h"
 
 #define KEYRING_SLOTS 16384
@@ -443,6 +444,14 @@ graph_open(const struct config *c, unsigned parts, struct graph *g)
 	if (r == -ENOMEM || r == -EAGAIN)
 		log_err(r, "sesfs: cannot start: %s", strerror(-r));
 	return r;
+}
+
+void
+graph_stop(struct graph *g)
+{
+	run_cancel();
+	if (g->http != NULL)
+		http_stop(g->http);
 }
 
 void

@@ -50,6 +50,9 @@ struct graph {
  * why; then g needs no graph_close. */
 int graph_open(const struct config *c, unsigned parts, struct graph *g)
     MUST_CHECK;
+/* Before the end: who waits for the network, or for a program that gives
+ * credentials, waits no more, and nobody will. Any thread. */
+void graph_stop(struct graph *g);
 void graph_close(struct graph *g);
 
 /* Is the bucket there for us? 0; the error of s3_reach. The region

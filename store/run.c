@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,7 +12,17 @@
 #include "store/run.h"
 #include "store/stamp.h"
 
+#define LOOK_MS 100 /* how often to see whether it is cancelled */
+
 extern char **environ;
+
+static atomic_bool is_cancelled;
+
+void
+run_cancel(void)
+{
+	atomic_store(&is_cancelled, true);
+}
 
 static int
 spawn(char *const argv[], int out, pid_t *ret)
@@ -52,9 +63,11 @@ read_output(int fd, int64_t until_ms, struct buf *out)
 		ssize_t n;
 		int r;
 
+		if (atomic_load(&is_cancelled))
+			return -ECANCELED;
 		if (left <= 0)
 			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)left) <= 0)
+		if (poll(&p, 1, left < LOOK_MS ? (int)left : LOOK_MS) <= 0)
 			continue;
 		n = read(fd, chunk, sizeof(chunk));
 		if (n == 0)
@@ -80,7 +93,7 @@ reap(pid_t pid, int64_t until_ms, bool must_end)
 		kill(-pid, SIGKILL);
 	while ((r = waitpid(pid, &status, must_end ? 0 : WNOHANG)) == 0 ||
 	    (r < 0 && errno == EINTR)) {
-		if (stamp_now_ms() >= until_ms) {
+		if (stamp_now_ms() >= until_ms || atomic_load(&is_cancelled)) {
 			kill(-pid, SIGKILL);
 			must_end = true;
 		} else {
@@ -97,6 +110,8 @@ run_program(char *const argv[], int64_t timeout_ms, struct buf *out)
 	int fd[2], r, status;
 	pid_t pid;
 
+	if (atomic_load(&is_cancelled))
+		return -ECANCELED;
 	if (pipe2(fd, O_CLOEXEC) < 0)
 		return -errno;
 	r = spawn(argv, fd[1], &pid);

@@ -292,6 +292,28 @@ def test_code_by_a_program(b):
         assert b"654321" not in f.read()
 
 
+def test_nobody_answers_at_the_end(b):
+    """An unmount does not wait for a program that waits for a person."""
+    prepare(b)
+    program, pid = (os.path.join(b.work, n) for n in ("askpass", "pid"))
+    with open(program, "w") as f:
+        f.write(f"#!/bin/sh\ntest -e {b.work}/asked && "
+                f"{{ echo $$ >{pid}.new; mv {pid}.new {pid}; sleep 1000; }}\n"
+                f"touch {b.work}/asked\necho 123456\n")
+    os.chmod(program, 0o700)
+    b.env.update(AWS_PROFILE="mfa", SESFS_ASKPASS=program)
+    b.cloud.set(sts_life=4)
+    m = b.mount("s3://mail/in/")
+    until("the next question", lambda: os.path.exists(pid))
+    with open(pid) as f:
+        asking = int(f.read())
+    b.sesfs("umount", m.path)
+    # It would be given two minutes.
+    until("the program's end",
+          lambda: not os.path.exists(f"/proc/{asking}"), 60)
+    m.stop()
+
+
 CLONE_NEWNET = 0x40000000
 USUAL = ("169.254.170.2", "169.254.170.23", "169.254.169.254",
          "fd00:ec2::23", "fd00:ec2::254")
