@@ -32,6 +32,7 @@ SCENARIOS = {
     "cold": (scenarios_cold.cold, "a walk of what was never fetched"),
     "sync": (scenarios_cold.sync, "the first index"),
     "warm": (scenarios_cold.warm, "sesfs warm, of what was never fetched"),
+    "few": (scenarios_cold.few, "the three above, 16 requests at once"),
     "wasted": (scenarios_cold.wasted, "fetched, and not read"),
     "latency": (scenarios_cold.latency, "one read of what was never fetched"),
     "dovecot": (scenarios_clients.dovecot,
