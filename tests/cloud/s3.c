@@ -162,23 +162,35 @@ s3_auth_error(struct cloud *c, struct request *req,
 	error_end(req);
 }
 
+/* Where the name of AWS's endpoint begins in a host, or NULL. */
+static const char *
+endpoint_of_host(const char *host)
+{
+	static const char *const names[] = { "s3.", "s3-fips.",
+		"s3-accesspoint.", "s3-accesspoint-fips.", "localhost" };
+
+	for (const char *label = host; label != NULL;
+	     label = strchr(label, '.')) {
+		label += *label == '.';
+		for (size_t i = 0; i < NELEMS(names); i++)
+			if (strncmp(label, names[i], strlen(names[i])) == 0)
+				return label;
+	}
+	return NULL;
+}
+
 /* The bucket of a virtual-host style request, which may come by an access
  * point; NULL when the host is just an endpoint. */
 static const char *
 bucket_of_host(struct cloud *c, struct request *req)
 {
+	const char *host = request_header(req, "host"), *end;
 	struct bucket_info info;
-	const char *host = request_header(req, "host"), *dot = NULL;
 
-	if (host == NULL || strncmp(host, "s3.", 3) == 0 ||
-	    strspn(host, "0123456789.:") == strlen(host) || *host == '[')
+	if (host == NULL || (end = endpoint_of_host(host)) == NULL ||
+	    end == host)
 		return NULL;
-	if ((dot = strstr(host, ".s3.")) == NULL &&
-	    (dot = strstr(host, ".s3-accesspoint.")) == NULL)
-		dot = strstr(host, ".localhost");
-	if (dot == NULL || dot == host)
-		return NULL;
-	host = arena_str(&req->arena, host, (size_t)(dot - host));
+	host = arena_str(&req->arena, host, (size_t)(end - 1 - host));
 	return store_behind(c->store, host, &info) < 0
 	    ? host
 	    : arena_str(&req->arena, info.name, strlen(info.name));

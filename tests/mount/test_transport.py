@@ -2,17 +2,14 @@
 which words, and that nothing was sent by then."""
 import base64
 import contextlib
-import http.server
 import os
-import select
 import socket
 import ssl
-import threading
 import warnings
 
-import relay
 import tlsserver
 from harness import Skip, equal, main, need
+from proxy import proxy
 
 LOCAL = "DNS:localhost,IP:127.0.0.1"
 
@@ -186,51 +183,6 @@ def test_plain(b):
 
 # ---- proxies ----
 
-class Proxy(http.server.BaseHTTPRequestHandler):
-    """CONNECT, and nothing else; wherever to, the server's `peer` is meant."""
-
-    def do_CONNECT(self):
-        self.server.asked.append(self.path)
-        given = self.headers.get("Proxy-Authorization")
-        if self.server.want is not None and given != self.server.want:
-            self.send_error(407)
-            return
-        if self.server.status != 200:
-            self.send_error(self.server.status)
-            return
-        with socket.create_connection(self.server.peer) as peer:
-            self.send_response_only(200)
-            self.end_headers()
-            self.shovel(peer)
-
-    def shovel(self, peer):
-        while True:
-            for s in select.select([self.connection, peer], [], [])[0]:
-                data = s.recv(65536)
-                if not data:
-                    return
-                (peer if s is self.connection else self.connection).sendall(
-                    data)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def proxy(peer, want=None, status=200):
-    server = relay.Server(("127.0.0.1", 0), Proxy)
-    server.peer, server.want, server.status = ("127.0.0.1", peer), want, status
-    server.asked = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 NAME = "s3.sesfs.invalid"  # the proxy alone knows where that is
 
 
@@ -262,6 +214,28 @@ def test_proxy(b):
             # Loopback never goes through one, nor does what no_proxy names.
             sync(b, f"https://localhost:{server.port}", "--ca-bundle", cert,
                  https_proxy=at)
+            equal(p.asked, [], "requests to the proxy")
+
+
+def test_proxy_by_tls(b):
+    """Its certificate counts like any other, by the same bundle."""
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, f"DNS:{NAME}")
+    its, its_key = tlsserver.certificate(b.work, LOCAL)
+    both = os.path.join(b.work, "both.pem")
+    with open(both, "w") as f:
+        for path in (cert, its):
+            with open(path) as part:
+                f.write(part.read())
+    with tlsserver.front(b, cert=cert, key=key) as server:
+        with proxy(server.port, pair=(its, its_key)) as p:
+            at = f"https://localhost:{p.server_port}"
+            sync(b, f"https://{NAME}", "--ca-bundle", both, https_proxy=at)
+            equal(set(p.asked), {f"{NAME}:443"}, "what the proxy was asked")
+            p.asked.clear()
+            refused(b, server, f"https://{NAME}",
+                    ["give its issuer's certificate with --ca-bundle"],
+                    "--ca-bundle", cert, https_proxy=at)
             equal(p.asked, [], "requests to the proxy")
 
 

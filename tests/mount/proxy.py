@@ -1,0 +1,69 @@
+"""An HTTP proxy, for what is sent by CONNECT."""
+import contextlib
+import http.server
+import select
+import socket
+import ssl
+import sys
+import threading
+
+import relay
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """CONNECT, and nothing else; wherever to, the server's `peer` is meant."""
+
+    def do_CONNECT(self):
+        self.server.asked.append(self.path)
+        given = self.headers.get("Proxy-Authorization")
+        if self.server.want is not None and given != self.server.want:
+            self.send_error(407)
+            return
+        if self.server.status != 200:
+            self.send_error(self.server.status)
+            return
+        with socket.create_connection(self.server.peer) as peer:
+            self.send_response_only(200)
+            self.end_headers()
+            self.shovel(peer)
+
+    def shovel(self, peer):
+        while True:
+            for s in select.select([self.connection, peer], [], [])[0]:
+                data = s.recv(65536)
+                if not data:
+                    return
+                (peer if s is self.connection else self.connection).sendall(
+                    data)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(relay.Server):
+    def handle_error(self, request, client_address):
+        """Who does not trust us hangs up."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+@contextlib.contextmanager
+def proxy(peer, want=None, status=200, pair=None):
+    """want: the Proxy-Authorization it asks for; pair: certificate and key, to
+    be spoken to by TLS."""
+    server = Server(("127.0.0.1", 0), Proxy)
+    server.peer, server.want, server.status = ("127.0.0.1", peer), want, status
+    server.asked = []
+    if pair is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
