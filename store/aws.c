@@ -386,6 +386,36 @@ run(struct call *c, struct aws_reply *ret)
 	}
 }
 
+/* ---- what is remembered of a call ---- */
+
+static _Thread_local struct aws_outcome outcome;
+
+const struct aws_outcome *
+aws_outcome(void)
+{
+	return &outcome;
+}
+
+void
+aws_outcome_clear(void)
+{
+	outcome = (struct aws_outcome){ .is_set = false };
+}
+
+static void
+note_outcome(int err, const struct aws_reply *r)
+{
+	outcome.is_set = true;
+	outcome.why[0] = '\0';
+	if (err == 0) {
+		outcome.error = (struct awserr){ .status = r->http.status };
+		awserr_request_id(&r->http, outcome.error.request_id);
+		return;
+	}
+	outcome.error = r->error;
+	aws_why(r, outcome.why, sizeof(outcome.why));
+}
+
 int
 aws_call(struct aws *a, const struct aws_request *req, struct aws_reply *ret)
 {
@@ -398,10 +428,12 @@ aws_call(struct aws *a, const struct aws_request *req, struct aws_reply *ret)
 	    !endpoint_is_loopback(req->endpoint)) {
 		snprintf(ret->http.why, sizeof(ret->http.why), "plain http:// "
 		    "to another machine needs --allow-http");
+		note_outcome(-EPERM, ret);
 		return -EPERM;
 	}
 	r = run(&c, ret);
 	creds_value_wipe(&c.creds);
+	note_outcome(r, ret);
 	if (r < 0)
 		atomic_fetch_add(&a->count[req->op].failed, 1);
 	return r;

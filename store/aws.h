@@ -13,6 +13,8 @@
 #include "store/http.h"
 #include "store/retry.h"
 
+#define AWS_WHY_MAX 1024 /* bytes that do for aws_why() and aws_why_not() */
+
 struct aws;
 
 /* What is counted, for status and for the tests' "no request was made". */
@@ -96,7 +98,17 @@ const char *aws_why(const struct aws_reply *r, char *buf, size_t size);
  * the policy must allow s3:GetObject". */
 const char *aws_why_not(const struct aws_reply *r, const char *action,
     char *buf, size_t size);
-#define AWS_WHY_MAX 1024 /* bytes that do for either */
+
+/* How the calling thread's last aws_call() ended, for who shows it to a person:
+ * of it all the services pass on is an errno. */
+struct aws_outcome {
+	bool is_set;	     /* a call was made since aws_outcome_clear() */
+	struct awserr error; /* code "" after a success; status 0 when there was
+			      * no reply; request_id whenever AWS gave one */
+	char why[AWS_WHY_MAX]; /* aws_why() */
+};
+const struct aws_outcome *aws_outcome(void); /* of this thread; borrowed */
+void aws_outcome_clear(void);
 
 /* What AWS's clock is ahead of ours, seconds. */
 int64_t aws_clock_offset_s(struct aws *a);

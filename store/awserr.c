@@ -176,19 +176,22 @@ awserr_is_error_xml(struct slice b)
 	    &want, 1) == 0;
 }
 
-static const char *
-request_id(const struct http_reply *r)
+void
+awserr_request_id(const struct http_reply *r, char ret[AWSERR_ID_MAX])
 {
 	const char *id = http_reply_header(r, "x-amz-request-id");
 
-	return id != NULL ? id : http_reply_header(r, "x-amzn-requestid");
+	if (id == NULL)
+		id = http_reply_header(r, "x-amzn-requestid");
+	snprintf(ret, AWSERR_ID_MAX, "%s", id != NULL ? id : "");
 }
 
 void
 awserr_parse(const struct http_reply *r, struct awserr *ret)
 {
-	const char *v;
 	bool is_good = r->status >= 200 && r->status < 300;
+	char id[AWSERR_ID_MAX];
+	const char *v;
 
 	*ret = (struct awserr){ .status = r->status };
 	awserr_parse_body((struct slice){ r->body.ptr, r->body.len }, ret);
@@ -202,8 +205,9 @@ awserr_parse(const struct http_reply *r, struct awserr *ret)
 		    endpoint_is_region(v) ? v : "");
 	if (!endpoint_is_region(ret->region))
 		ret->region[0] = '\0';
-	if ((v = request_id(r)) != NULL)
-		snprintf(ret->request_id, sizeof(ret->request_id), "%s", v);
+	awserr_request_id(r, id);
+	if (id[0] != '\0')
+		memcpy(ret->request_id, id, sizeof(id));
 }
 
 /* "User: ARN is not authorized to perform: s3:GetObject on resource: ..." */

@@ -8,12 +8,14 @@
 #include "store/http.h"
 #include "store/retry.h"
 
+#define AWSERR_ID_MAX 80 /* bytes with the zero */
+
 struct awserr {
 	int status; /* HTTP, 0 when there was no reply */
 	char code[80];	    /* "NoSuchKey"; "HTTP 403" without a body */
 	char message[512];  /* may be cut */
 	char region[32];    /* the bucket's, when the reply tells; else "" */
-	char request_id[80];
+	char request_id[AWSERR_ID_MAX];
 };
 
 /* Read any reply's body and headers; the code is empty for 2xx. */
@@ -22,6 +24,9 @@ void awserr_parse(const struct http_reply *r, struct awserr *ret);
 /* The parts of it that need no headers: fill code, message, region and
  * request_id as far as the body has them. Returns whether it has a code. */
 bool awserr_parse_body(struct slice body, struct awserr *ret);
+
+/* The request id in a reply's headers, "" when it has none. */
+void awserr_request_id(const struct http_reply *r, char ret[AWSERR_ID_MAX]);
 
 /* S3 may say 200, send blanks to keep the line alive and then fail: is the
  * document element of this body <Error>? */

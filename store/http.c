@@ -361,6 +361,14 @@ http_do(struct http *h, const struct http_request *req,
 	return r;
 }
 
+const char *
+http_default_ca(void)
+{
+	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+
+	return v->age >= CURLVERSION_SEVENTH ? v->cainfo : NULL;
+}
+
 int
 http_sleep_ms(struct http *h, int64_t ms)
 {

@@ -81,6 +81,7 @@ struct http_request {
 	enum http_lane lane;
 	enum http_prio prio;
 	bool is_loopback; /* go there directly, whatever proxies are set */
+	bool wants_tls;	  /* describe the connection in the reply's `tls` */
 };
 
 struct http_reply {
@@ -94,6 +95,9 @@ struct http_reply {
 	uint64_t bytes_in, bytes_out;
 	struct buf head_; /* owns the header strings */
 	char why[HTTP_WHY_MAX]; /* on error: what went wrong, for the log */
+	char tls[HTTP_WHY_MAX]; /* "TLSv1.3 TLS_AES_128_GCM_SHA256, certificate
+				 * issued by ..."; "" without TLS, or when it
+				 * was not asked for */
 };
 
 /* Called once per submitted request, with err 0 and a reply of any status, or
@@ -128,6 +132,10 @@ struct http_pace {
 };
 void http_get_pace(struct http *h, enum http_lane lane,
     struct http_pace *ret);
+
+/* The file of certificates that is trusted without a bundle of one's own, or
+ * NULL when libcurl does not tell. */
+const char *http_default_ca(void);
 
 /* Sleep. Returns 0 after ms milliseconds; -ECANCELED as soon as http_stop()
  * is called. */

@@ -8,6 +8,7 @@
 
 #include "store/http_call.h"
 #include "store/http_why.h"
+#include "store/tls_seen.h"
 
 static int
 add_header(struct http_call *c, const char *line)
@@ -79,6 +80,7 @@ http_call_new(const struct http_request *req, int64_t now_ms,
 	c->lane = req->lane;
 	c->prio = req->prio;
 	c->is_loopback = req->is_loopback;
+	c->wants_tls = req->wants_tls;
 	c->reply.head_.max = HTTP_HEAD_MAX;
 	if ((c->url = strdup(req->url)) == NULL)
 		return -ENOMEM;
@@ -141,6 +143,9 @@ take_header_line(struct http_call *c, const char *s, size_t len)
 	if (c->reply.body.len > 0)
 		return 0; /* a trailer: nothing that is believed */
 	if (begins(s, len, "HTTP/")) {
+		if (c->wants_tls)
+			tls_seen(c->easy, c->reply.tls,
+			    sizeof(c->reply.tls));
 		/* After an interim (1xx) reply the true one begins. */
 		c->reply.head_.len = 0;
 		c->reply.has_length = false;

@@ -18,7 +18,7 @@ struct http_call {
 	int64_t deadline_ms; /* monotonic */
 	enum http_lane lane;
 	enum http_prio prio;
-	bool is_loopback;
+	bool is_loopback, wants_tls;
 	http_done_fn *done;
 	void *arg;
 

@@ -103,6 +103,18 @@ choose_region(struct kms *k, const char *key_id, const char *region,
 	return k->region;
 }
 
+int
+kms_endpoint(struct kms *k, const char *key_id, struct endpoint *ret,
+    char ret_region[ENDPOINT_REGION_MAX])
+{
+	struct kms_arn arn;
+
+	snprintf(ret_region, ENDPOINT_REGION_MAX, "%s",
+	    choose_region(k, key_id, NULL, &arn));
+	return endpoint_choose(k->endpoint_url, "kms", ret_region, k->flags,
+	    ret);
+}
+
 static int
 call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
     const char *region, struct slice body, struct aws_reply *ret,

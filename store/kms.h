@@ -50,6 +50,11 @@ int kms_generate_data_key(struct kms *k, const char *key_id,
     uint8_t ret_key[KMS_DATA_KEY_LEN], uint8_t *ret_blob, size_t *ret_blob_len,
     char ret_arn[KMS_ARN_MAX], enum refusal *ret_why) MUST_CHECK;
 
+/* Where and in which region (ENDPOINT_REGION_MAX bytes) a key is asked for.
+ * Returns 0; -EINVAL, logged. */
+int kms_endpoint(struct kms *k, const char *key_id, struct endpoint *ret,
+    char ret_region[ENDPOINT_REGION_MAX]) MUST_CHECK;
+
 struct kms_key_info {
 	char arn[KMS_ARN_MAX];
 	char account[16];

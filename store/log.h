@@ -11,7 +11,13 @@
 
 #include "crypto/base.h"
 
-enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_NONE = -1, /* silence, for who says it all otherwise */
+	LOG_LEVEL_ERR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 /* Where lines go: "stderr", "syslog" or an absolute file name (appended,
  * mode 0600). Call before threads start; again after SIGHUP to reopen.

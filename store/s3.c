@@ -460,3 +460,13 @@ s3_reach(struct s3 *s, const char *prefix, char ret_region[32])
 	get_region(s, ret_region);
 	return 0;
 }
+
+int
+s3_endpoint(struct s3 *s, struct endpoint *ret)
+{
+	struct op op;
+	int r = aim(s, &op);
+
+	*ret = op.endpoint;
+	return r;
+}

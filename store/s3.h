@@ -93,6 +93,9 @@ int s3_get(struct s3 *s, const char *key, const char *if_match,
 int s3_head(struct s3 *s, const char *key, struct s3_object *ret) MUST_CHECK;
 void s3_object_free(struct s3_object *o); /* wipes body; frees members */
 
+/* Where the bucket is asked now. Returns 0; -EINVAL, logged. */
+int s3_endpoint(struct s3 *s, struct endpoint *ret) MUST_CHECK;
+
 /* Is it there, may we list it below the prefix, which region is it in (learnt
  * and used from then on; written to ret_region, at least 32 bytes)? By listing
  * one key: HeadBucket names no prefix, so that a policy for one refuses it. */

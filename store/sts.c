@@ -17,8 +17,8 @@ static const struct pair form_header[] = {
 	{ "content-type", "application/x-www-form-urlencoded" },
 };
 
-static int
-choose(const struct sts_opts *o, struct endpoint *ret)
+int
+sts_endpoint(const struct sts_opts *o, struct endpoint *ret)
 {
 	return endpoint_choose(o->endpoint_url, "sts", o->region,
 	    endpoint_flags(o->fips, o->dual_stack), ret);
@@ -49,7 +49,7 @@ call(const struct sts_opts *o, struct slice form, struct aws_reply *ret)
 		.service = "sts", .region = o->region, .path = "/",
 		.header = form_header, .header_len = NELEMS(form_header),
 		.body = form, .op = AWS_STS, .max_body = 65536 };
-	int r = choose(o, &e);
+	int r = sts_endpoint(o, &e);
 
 	*ret = (struct aws_reply){ .http.status = 0 };
 	if (r < 0)
@@ -214,7 +214,7 @@ sts_assume_role_with_web_identity(const struct sts_opts *o, struct http *http,
 		.timeout_ms = TIMEOUT_MS };
 	int r;
 
-	if ((r = choose(o, &e)) == 0 &&
+	if ((r = sts_endpoint(o, &e)) == 0 &&
 	    (r = creds_http_may(&e, allow_http, why)) == 0 &&
 	    (r = make_form(role, &form)) == 0) {
 		c.body = (struct slice){ form.ptr, form.len };

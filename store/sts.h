@@ -11,6 +11,9 @@ struct sts_opts {
 	bool fips, dual_stack;
 };
 
+/* Where it is asked. Returns 0; -EINVAL, logged. */
+int sts_endpoint(const struct sts_opts *o, struct endpoint *ret) MUST_CHECK;
+
 struct sts_identity {
 	char account[16];
 	char arn[512];
