@@ -1,56 +1,201 @@
 /* cmd_check.c -- says what a mount would lack, before it does. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "fs/check.h"
 #include "fs/cmd.h"
 #include "fs/text.h"
+#include "store/log.h"
+
+#define DETAIL_MAX 4096
+#define FIX_MAX 512
+
+static const struct {
+	const char *word, *colour;
+} results[] = {
+	[CHECK_OK] = { "ok", "32" },
+	[CHECK_WARN] = { "warn", "33" },
+	[CHECK_MISSING] = { "MISSING", "1;31" },
+	[CHECK_SKIP] = { "skip", "2" },
+};
+
+/* ---- one finding ---- */
+
+static void
+print(const struct check *k, const struct check_finding *f, const char *detail)
+{
+	const char *word = results[f->result].word;
+
+	if (k->has_colour)
+		printf("\033[%sm%-8s\033[0m %-10s ",
+		    results[f->result].colour, word, f->name);
+	else
+		printf("%-8s %-10s ", word, f->name);
+	text_print(stdout, detail, SIZE_MAX);
+	if (f->fix != NULL) {
+		printf("\n%19s  -> ", "");
+		text_print(stdout, f->fix, SIZE_MAX);
+	}
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void
+set_text(json_t *obj, const char *name, const char *value)
+{
+	if (value != NULL && value[0] != '\0')
+		json_object_set_new(obj, name, text_json(value));
+}
+
+static void
+append(struct check *k, const struct check_finding *f, const char *detail)
+{
+	const struct aws_outcome *o = aws_outcome();
+	json_t *obj = json_pack("{s:s, s:s, s:o}", "check", f->name, "result",
+	    results[f->result].word, "detail", text_json(detail));
+
+	set_text(obj, "cause", f->cause);
+	if (o->is_set) {
+		set_text(obj, "code", o->error.code);
+		set_text(obj, "request_id", o->error.request_id);
+	}
+	set_text(obj, "missing", f->missing);
+	set_text(obj, "fix", f->fix);
+	json_array_append_new(k->list, obj);
+}
+
+static void
+report(struct check *k, const struct check_finding *f, const char *detail)
+{
+	k->missing += f->result == CHECK_MISSING;
+	if (k->c->json)
+		append(k, f, detail);
+	else
+		print(k, f, detail);
+	/* The next finding is about another call. */
+	aws_outcome_clear();
+}
 
 void
-check_note(struct check *k, const char *name, enum check_result result,
-    const char *fix, const char *fmt, ...)
+check_note(struct check *k, const struct check_finding *f, const char *fmt, ...)
 {
-	static const char *const words[] = { "ok", "warn", "MISSING" };
-	char detail[1024];
+	char detail[DETAIL_MAX];
 	va_list ap;
-	json_t *obj;
 
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
-	k->missing += result == CHECK_MISSING;
-	if (!k->c->json) {
-		printf("%-8s %-10s ", words[result], name);
-		text_print(stdout, detail, SIZE_MAX);
-		if (fix != NULL)
-			printf("\n%19s  -> %s", "", fix);
-		putchar('\n');
-		fflush(stdout);
+	report(k, f, detail);
+}
+
+void
+check_ok(struct check *k, const char *name, const char *fmt, ...)
+{
+	const struct check_finding f = { .name = name, .result = CHECK_OK };
+	char detail[DETAIL_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	report(k, &f, detail);
+}
+
+void
+check_skip(struct check *k, const char *name, const char *fmt, ...)
+{
+	const struct check_finding f = { .name = name, .result = CHECK_SKIP };
+	char detail[DETAIL_MAX] = "not tried: ";
+	size_t len = strlen(detail);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail + len, sizeof(detail) - len, fmt, ap);
+	va_end(ap);
+	report(k, &f, detail);
+}
+
+void
+check_failed(struct check *k, const struct check_call *call, int err,
+    const char *fmt, ...)
+{
+	const struct aws_outcome *o = aws_outcome();
+	struct check_cause c = check_cause(err, &o->error);
+	char what[DETAIL_MAX / 2], detail[DETAIL_MAX], fix[FIX_MAX];
+	char action[AWSERR_ACTION_MAX];
+	struct check_finding f = { call->name, call->result, c.cause, NULL,
+		c.fix };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	snprintf(detail, sizeof(detail), "%s: %s", what,
+	    o->is_set && o->why[0] != '\0' ? o->why : graph_error(err));
+	if (c.fix == NULL) {
+		if (!awserr_is_denied(&o->error, call->action, action))
+			snprintf(action, sizeof(action), "%s", call->action);
+		snprintf(fix, sizeof(fix), "allow %s on %s", action, call->on);
+		f.missing = action;
+		f.fix = fix;
+	}
+	report(k, &f, detail);
+}
+
+/* ---- the command ---- */
+
+/* As https://no-color.org asks. */
+static bool
+wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) == 1 && (no == NULL || *no == '\0') &&
+	    term != NULL && strcmp(term, "dumb") != 0;
+}
+
+/* A finding says what its log lines would, unless they are asked for. */
+static void
+silence_log(const struct config *c)
+{
+	if (!c->verbose && !c->debug &&
+	    config_level(c, "log-level") <= LEVEL_DEFAULT)
+		log_set_level(LOG_LEVEL_NONE);
+}
+
+static void
+check_cloud(struct check *k)
+{
+	if (graph_open(k->c, GRAPH_CLOUD | GRAPH_TRY, &k->g) < 0) {
+		check_note(k, &(struct check_finding){ "aws", CHECK_MISSING,
+		    "setting", NULL, "the setting that the line above names" },
+		    "nothing can be asked");
 		return;
 	}
-	obj = json_pack("{s:s, s:s, s:o}", "check", name, "result",
-	    words[result], "detail", text_json(detail));
-	if (fix != NULL)
-		json_object_set_new(obj, "fix", json_string(fix));
-	json_array_append_new(k->list, obj);
+	aws_outcome_clear();
+	silence_log(k->c);
+	check_net(k);
+	check_bucket(k);
+	check_keys(k);
+	check_queue(k);
+	envelope_free(k->envelope);
+	s3_object_free(&k->sample);
+	graph_close(&k->g);
 }
 
 int
 cmd_check(const struct config *c)
 {
-	struct check k = { .c = c, .list = json_array() };
+	struct check k = { .c = c, .list = json_array(),
+		.has_colour = wants_colour() };
 
+	check_state(&k);
 	check_machine(&k);
-	if (graph_open(c, GRAPH_CLOUD, &k.g) < 0) {
-		check_note(&k, "aws", CHECK_MISSING,
-		    "see the line above; --region, --profile", "cannot start");
-	} else {
-		check_cloud(&k);
-		check_keys(&k);
-		check_queue(&k);
-		s3_object_free(&k.sample);
-		graph_close(&k.g);
-	}
+	check_cloud(&k);
 	if (c->json)
 		text_dump(stdout, k.list, JSON_INDENT(2));
 	json_decref(k.list);

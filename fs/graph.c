@@ -16,6 +16,7 @@
 #define PLAIN_LIMIT (64ULL << 20)
 #define UNREAD_MAX (32ULL << 20) /* bytes fetched ahead that nobody read */
 #define REGION_META "aws.region"
+#define REGION_FIRST "us-east-1"
 
 int64_t
 graph_now_s(void)
@@ -64,7 +65,7 @@ login_setup(const struct graph *g)
 
 /* Where KMS is: as told, as the keys say, where the access point is, or as S3
  * said last time. */
-static bool
+static enum graph_region
 known_region(const struct graph *g, char ret[64])
 {
 	const struct config *c = g->c;
@@ -72,23 +73,24 @@ known_region(const struct graph *g, char ret[64])
 
 	if (c->region != NULL) {
 		snprintf(ret, 64, "%s", c->region);
-		return true;
+		return GRAPH_REGION_GIVEN;
 	}
-	if (c->kms_key.n > 0 && arn_region(c->kms_key.item[0], ret))
-		return true;
-	if (arn_region(c->seal_key, ret) ||
-	    arn_region(c->location.bucket, ret))
-		return true;
+	if ((c->kms_key.n > 0 && arn_region(c->kms_key.item[0], ret)) ||
+	    arn_region(c->seal_key, ret))
+		return GRAPH_REGION_OF_KEY;
+	if (arn_region(c->location.bucket, ret))
+		return GRAPH_REGION_OF_BUCKET;
 	if (g->index != NULL && index_meta_get(g->index, REGION_META, ret, 63,
 				    &len) == 0 && len > 0) {
 		ret[len] = '\0';
-		return true;
+		return GRAPH_REGION_REMEMBERED;
 	}
 	if (c->endpoint_url != NULL) {
-		snprintf(ret, 64, "us-east-1"); /* where others pretend to be */
-		return true;
+		snprintf(ret, 64, REGION_FIRST); /* so others pretend */
+		return GRAPH_REGION_OF_ENDPOINT;
 	}
-	return false;
+	ret[0] = '\0';
+	return GRAPH_REGION_UNKNOWN;
 }
 
 /* The region of the instance that we run on, if it also is what gives us
@@ -110,7 +112,7 @@ guess_region(const struct graph *g, char ret[ENDPOINT_REGION_MAX])
 
 /* The bucket's own, which S3 tells, is a better guess than where we run. */
 static int
-settle_region(struct graph *g, const char *instance)
+settle_region(struct graph *g, const char *instance, bool may_guess)
 {
 	char learnt[32];
 	int r;
@@ -118,14 +120,18 @@ settle_region(struct graph *g, const char *instance)
 	if (g->region[0] != '\0')
 		return 0;
 	r = s3_reach(g->s3, g->c->location.prefix, learnt);
-	if (r < 0 && instance[0] != '\0') {
+	if (r == 0) {
+		snprintf(g->region, sizeof(g->region), "%s", learnt);
+		g->region_from = GRAPH_REGION_OF_BUCKET;
+	} else if (instance[0] != '\0') {
 		snprintf(g->region, sizeof(g->region), "%s", instance);
-		return 0;
-	}
-	if (r < 0)
+		g->region_from = GRAPH_REGION_OF_INSTANCE;
+	} else if (may_guess) {
+		snprintf(g->region, sizeof(g->region), REGION_FIRST);
+	} else {
 		return log_err(r, "config: no --region given, and the bucket "
 		    "cannot be asked for its own");
-	snprintf(g->region, sizeof(g->region), "%s", learnt);
+	}
 	return 0;
 }
 
@@ -142,19 +148,20 @@ open_login(struct graph *g)
 	int r;
 
 	/* Once it is known it stays: renewals read it. */
-	if (!known_region(g, g->region))
-		g->region[0] = '\0';
+	g->region_from = known_region(g, g->region);
 	if ((r = http_new(&ho, &g->http)) < 0)
 		return r;
 	s = login_setup(g);
 	return creds_new_default(&s, &g->creds);
 }
 
-static int
-open_cloud(struct graph *g)
+struct s3_opts
+graph_s3_opts(const struct graph *g)
 {
 	const struct config *c = g->c;
-	struct s3_opts so = {
+
+	return (struct s3_opts){
+		.aws = g->aws,
 		.bucket = c->location.bucket,
 		.region = c->region,
 		.endpoint_url = c->endpoint_url,
@@ -164,6 +171,13 @@ open_cloud(struct graph *g)
 		.requester_pays = c->requester_pays,
 		.expected_bucket_owner = c->expected_bucket_owner,
 	};
+}
+
+static int
+open_cloud(struct graph *g, bool may_guess)
+{
+	const struct config *c = g->c;
+	struct s3_opts so;
 	struct aws_opts ao = { .allow_http = c->allow_http };
 	struct kms_opts ko = {
 		.region = g->region,
@@ -177,15 +191,16 @@ open_cloud(struct graph *g)
 	if ((r = open_login(g)) < 0)
 		return r;
 	guess_region(g, instance);
-	if (c->region == NULL && instance[0] != '\0')
-		so.region = instance;
 	ao.http = g->http;
 	ao.creds = g->creds;
 	if ((r = aws_new(&ao, &g->aws)) < 0)
 		return r;
-	ko.aws = so.aws = g->aws;
+	ko.aws = g->aws;
+	so = graph_s3_opts(g);
+	if (so.region == NULL && instance[0] != '\0')
+		so.region = instance;
 	if ((r = s3_new(&so, &g->s3)) < 0 ||
-	    (r = settle_region(g, instance)) < 0)
+	    (r = settle_region(g, instance, may_guess)) < 0)
 		return r;
 	return kms_new(&ko, &g->kms);
 }
@@ -418,7 +433,7 @@ open_parts(struct graph *g, unsigned parts)
 	if (parts & (GRAPH_INDEX | GRAPH_INDEX_RO))
 		r = open_index(g, (parts & GRAPH_INDEX) == 0);
 	if (r == 0 && (parts & GRAPH_CLOUD))
-		r = open_cloud(g);
+		r = open_cloud(g, (parts & GRAPH_TRY) != 0);
 	if (r == 0 && (parts & GRAPH_SOURCE))
 		r = open_source(g, parts);
 	if (r == 0 && (parts & GRAPH_MAILBOX))

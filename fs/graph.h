@@ -21,6 +21,19 @@ enum {
 	GRAPH_SYNC = 1 << 5,	 /* needs all of them */
 	GRAPH_NO_CACHE = 1 << 6, /* every body comes from S3 */
 	GRAPH_AHEAD = 1 << 7,	 /* pool and prefetch; needs a source */
+	GRAPH_TRY = 1 << 8,	 /* a region that cannot be learnt is no
+				  * obstacle; for who looks what is wrong */
+};
+
+/* Where the region of KMS and STS was taken from. */
+enum graph_region {
+	GRAPH_REGION_UNKNOWN,	  /* GRAPH_TRY: us-east-1 was guessed */
+	GRAPH_REGION_GIVEN,	  /* --region or what stands for it */
+	GRAPH_REGION_OF_KEY,	  /* the ARN of --kms-key or --seal-key */
+	GRAPH_REGION_REMEMBERED,  /* the bucket's, when it was last seen */
+	GRAPH_REGION_OF_ENDPOINT, /* us-east-1, for an endpoint of one's own */
+	GRAPH_REGION_OF_BUCKET,
+	GRAPH_REGION_OF_INSTANCE,
 };
 
 struct graph {
@@ -41,6 +54,7 @@ struct graph {
 	struct prefetch *prefetch;
 	struct sync *sync;
 	char region[64]; /* of KMS and STS */
+	enum graph_region region_from;
 	/* of sync; may be NULL */
 	void (*progress)(void *arg, const struct sync_progress *p);
 	void *progress_arg;
@@ -64,6 +78,9 @@ bool graph_is_offline(int err);
 
 /* An error of store/ in words. */
 const char *graph_error(int err);
+
+/* The options of the bucket in this configuration; g->aws must be there. */
+struct s3_opts graph_s3_opts(const struct graph *g);
 
 /* The options of GetCallerIdentity in this configuration. */
 struct sts_opts graph_sts_opts(const struct graph *g);

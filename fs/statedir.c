@@ -159,6 +159,22 @@ statedir_lock(const char *dir, int *ret_fd, pid_t *ret_pid)
 }
 
 int
+statedir_is_locked(const char *dir, pid_t *ret_pid)
+{
+	int fd = open_lock(dir, O_RDONLY), r = 0;
+
+	*ret_pid = 0;
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
+		r = 1;
+		*ret_pid = read_pid(fd);
+	}
+	close(fd);
+	return r;
+}
+
+int
 statedir_wait_unlocked(const char *dir, int64_t timeout_ms)
 {
 	const struct timespec step = { .tv_nsec = WAIT_STEP_MS * 1000000L };

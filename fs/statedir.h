@@ -25,6 +25,10 @@ int statedir_create(const char *dir) MUST_CHECK;
  * process has it. */
 int statedir_lock(const char *dir, int *ret_fd, pid_t *ret_pid) MUST_CHECK;
 
+/* Has a process taken it? 1, with *ret_pid (0 unknown); 0; -errno of opening
+ * the file. */
+int statedir_is_locked(const char *dir, pid_t *ret_pid) MUST_CHECK;
+
 /* Wait until nobody holds the lock, at most timeout_ms. -ETIMEDOUT. */
 int statedir_wait_unlocked(const char *dir, int64_t timeout_ms) MUST_CHECK;
 

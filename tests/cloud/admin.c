@@ -192,10 +192,13 @@ kms(struct cloud *c, struct request *req)
 	const char *key = request_query(req, "key");
 	const char *enabled = request_query(req, "enabled");
 	const char *alias = request_query(req, "alias");
+	const char *usage = request_query(req, "usage");
 
 	if (key != NULL && (kms_add_key(c->kms, key) < 0 ||
 			       (enabled != NULL && kms_enable(c->kms, key,
 				    strcmp(enabled, "0") != 0) < 0) ||
+			       (usage != NULL &&
+				   kms_set_usage(c->kms, key, usage) < 0) ||
 			       (alias != NULL &&
 				   kms_add_alias(c->kms, alias, key) < 0))) {
 		admin_say(req, 400, "key: no key ARN, or too many; or alias: "
@@ -241,7 +244,7 @@ static const struct {
 	    "bucket=&region=&owner=&requester_pays=0|1&access_point=NAME-ACCOUNT"
 	    " -- make or change" },
 	{ "kms", true, kms,
-	    "key=ARN&enabled=0|1&alias= -- make, change; list all" },
+	    "key=ARN&enabled=0|1&alias=&usage= -- make, change; list all" },
 	{ "queue", true, sqs_admin_queue, "queue=&region=&policy=&visibility="
 	    "&waiting=&hidden=&kms_key= -- make or change" },
 	{ "policy", true, policy, "principal=user/test -- the body is the "

@@ -13,6 +13,8 @@
 
 #define KMS_OVERHEAD 152 /* bytes a blob is longer than its plaintext */
 #define KMS_ARN_MAX 256
+#define KMS_USAGE_MAX 24
+#define KMS_USAGE "ENCRYPT_DECRYPT" /* of keys that are any use here */
 
 struct kms;
 
@@ -35,6 +37,12 @@ int kms_resolve(struct kms *k, const char *region, const char *name,
 /* 0, or -ENOENT. */
 int kms_enable(struct kms *k, const char *arn, bool enabled) MUST_CHECK;
 bool kms_is_enabled(struct kms *k, const char *arn);
+
+/* What the key is for, as DescribeKey says; KMS_USAGE unless it was set. 0, or
+ * -ENOENT; -EINVAL too long. */
+int kms_set_usage(struct kms *k, const char *arn, const char *usage)
+    MUST_CHECK;
+void kms_get_usage(struct kms *k, const char *arn, char ret[KMS_USAGE_MAX]);
 
 /* A one-line-per-key description. */
 void kms_list(struct kms *k, struct buf *b);

@@ -115,6 +115,7 @@ kms_add_key(struct kms *k, const char *arn)
 	} else {
 		strcpy(k->keys[k->nkeys].arn, arn);
 		kms_tag(arn, k->keys[k->nkeys].tag);
+		strcpy(k->keys[k->nkeys].usage, KMS_USAGE);
 		k->keys[k->nkeys++].enabled = true;
 	}
 	pthread_rwlock_unlock(&k->lock);
@@ -218,6 +219,33 @@ kms_enable(struct kms *k, const char *arn, bool enabled)
 		key->enabled = enabled;
 	pthread_rwlock_unlock(&k->lock);
 	return key != NULL ? 0 : -ENOENT;
+}
+
+int
+kms_set_usage(struct kms *k, const char *arn, const char *usage)
+{
+	struct kms_key *key;
+
+	if (strlen(usage) >= KMS_USAGE_MAX)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&k->lock);
+	key = kms_find_locked(k, arn);
+	if (key != NULL)
+		strcpy(key->usage, usage);
+	pthread_rwlock_unlock(&k->lock);
+	return key != NULL ? 0 : -ENOENT;
+}
+
+void
+kms_get_usage(struct kms *k, const char *arn, char ret[KMS_USAGE_MAX])
+{
+	struct kms_key *key;
+
+	pthread_rwlock_rdlock(&k->lock);
+	key = kms_find_locked(k, arn);
+	/* A replica is like its primary, which nobody has changed. */
+	strcpy(ret, key != NULL ? key->usage : KMS_USAGE);
+	pthread_rwlock_unlock(&k->lock);
 }
 
 bool

@@ -8,6 +8,20 @@
 
 #define ENCRYPT_MAX 4096 /* bytes of plaintext */
 
+static bool
+is_for_data(struct kms_call *call)
+{
+	char usage[KMS_USAGE_MAX];
+
+	kms_get_usage(call->c->kms, call->arn, usage);
+	if (strcmp(usage, KMS_USAGE) == 0)
+		return true;
+	kms_error(call->req, 400, "InvalidKeyUsageException",
+	    arena_fmt(&call->req->arena, "%s key usage is %s which is not "
+		"valid for this operation.", call->arn, usage));
+	return false;
+}
+
 /* A key is there and can be used. */
 static bool
 need_key(struct kms_call *call)
@@ -23,7 +37,7 @@ need_key(struct kms_call *call)
 			call->arn));
 		return false;
 	}
-	return true;
+	return is_for_data(call);
 }
 
 static void
@@ -53,7 +67,8 @@ kms_decrypt(struct kms_call *call)
 	json_t *o;
 	int r;
 
-	if (!kms_take_bytes(call, "CiphertextBlob", &blob))
+	if (!kms_take_bytes(call, "CiphertextBlob", &blob) ||
+	    (call->key_id != NULL && !is_for_data(call)))
 		return;
 	r = kms_open(call->c->kms, call->req->region,
 	    call->key_id != NULL ? call->arn : NULL, &call->context, &blob,
@@ -157,7 +172,7 @@ kms_describe(struct kms_call *call)
 {
 	bool enabled = kms_is_enabled(call->c->kms, call->arn);
 	json_t *o, *m;
-	char account[16] = "";
+	char account[16] = "", usage[KMS_USAGE_MAX];
 
 	if (call->key_id == NULL) {
 		kms_invalid(call, "KeyId is missing");
@@ -171,8 +186,10 @@ kms_describe(struct kms_call *call)
 	json_object_set_new(m, "Enabled", json_boolean(enabled));
 	json_object_set_new(m, "KeyState",
 	    json_string(enabled ? "Enabled" : "Disabled"));
-	json_object_set_new(m, "KeyUsage", json_string("ENCRYPT_DECRYPT"));
-	json_object_set_new(m, "KeySpec", json_string("SYMMETRIC_DEFAULT"));
+	kms_get_usage(call->c->kms, call->arn, usage);
+	json_object_set_new(m, "KeyUsage", json_string(usage));
+	json_object_set_new(m, "KeySpec", json_string(
+	    strcmp(usage, KMS_USAGE) == 0 ? "SYMMETRIC_DEFAULT" : "HMAC_256"));
 	json_object_set_new(m, "KeyManager", json_string("CUSTOMER"));
 	json_object_set_new(m, "Origin", json_string("AWS_KMS"));
 	json_object_set_new(m, "MultiRegion",

@@ -13,6 +13,7 @@ struct kms_key {
 	char arn[KMS_ARN_MAX];
 	uint8_t tag[SHA256_LEN]; /* names the key in its blobs */
 	bool enabled;
+	char usage[KMS_USAGE_MAX];
 };
 
 struct kms_alias {
