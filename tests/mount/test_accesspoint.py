@@ -30,6 +30,7 @@ def test_mount(b):
     prepare(b)
     m = b.mount(f"s3://{POINT}/in/", "--region=us-east-1",
                 "--expected-bucket-owner=123456789012")
+    m.sync()
     keys = {o["key"] for o in b.cloud.manifest("mail", "in/")}
     equal(set(m.by_key()), keys, "keys")
     for key, path in m.by_key().items():
