@@ -79,12 +79,9 @@ def check_page1(page, commands, options):
 
 
 def check_page5(page, table, options):
-    """Keys of a file are what a command with a source takes, and those that
-    the table marks as file-only."""
-    keys = {}
-    for c, taken in options.items():
-        if c not in ("umount", "status", "forget", "warm"):
-            keys.update(taken)
+    """Keys of a file are what mount takes, but for the file's own name, and
+    those that the table marks as file-only."""
+    keys = {k: v for k, v in options["mount"].items() if k != "config"}
     own = set(re.findall(r'^\t\{ "([a-z-]+)",(?:[^{}]|\{[^{}]*\})*?0, true \},',
                          table, re.M))
     assert own, "no file-only option in fs/options.c"
