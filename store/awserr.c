@@ -238,7 +238,8 @@ awserr_is_denied(const struct awserr *e, const char *asked,
 	    strcmp(e->code, "AccessDeniedException") != 0 &&
 	    strcmp(e->code, "HTTP 403") != 0)
 		return false;
-	if (!named_action(e->message, ret))
+	/* SQS names its own in lower case. */
+	if (!named_action(e->message, ret) || strcasecmp(ret, asked) == 0)
 		snprintf(ret, AWSERR_ACTION_MAX, "%s", asked);
 	return true;
 }

@@ -66,7 +66,8 @@ sqs_get_attributes(const struct sqs_opts *o, struct sqs_attributes *ret)
 	    (struct slice){ body.ptr, body.len }, &reply)) < 0 &&
 	    r != -ECANCELED)
 		log_err(r, "sqs: get attributes of %s: %s", o->url,
-		    aws_why(&reply, why, sizeof(why)));
+		    aws_why_not(&reply, "sqs:GetQueueAttributes", why,
+			sizeof(why)));
 	if (r == 0 && (r = sqs_json_attributes((struct slice){
 	    reply.http.body.ptr, reply.http.body.len }, ret)) < 0)
 		log_err(r, "sqs: get attributes of %s: malformed reply",

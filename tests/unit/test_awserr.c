@@ -132,6 +132,7 @@ static const struct {
 	{ "AccessDeniedException", DENIED("kms:Decrypt"), "kms:Decrypt" },
 	{ "AccessDeniedException", "", "s3:GetObject" },
 	{ "HTTP 403", "", "s3:GetObject" },
+	{ "AccessDenied", DENIED("s3:getobject"), "s3:GetObject" },
 	/* cut off, or not what it seems */
 	{ "AccessDenied", "x is not authorized to perform: s3", "s3:GetObject" },
 	{ "AccessDenied", "x is not authorized to perform: ", "s3:GetObject" },
