@@ -14,7 +14,7 @@
 typedef int cmd_fn(const struct config *c);
 
 cmd_fn cmd_mount, cmd_umount, cmd_sync, cmd_ls, cmd_cat, cmd_verify, cmd_check,
-    cmd_status, cmd_forget, cmd_warm, cmd_rekey;
+    cmd_status, cmd_forget, cmd_warm, cmd_rekey, cmd_policy;
 
 /* Print a line "sesfs: ..." on stderr and return `status`. */
 int cmd_fail(int status, const char *fmt, ...) PRINTF(2, 3);

@@ -43,7 +43,7 @@ struct config {
 	char *queue, *sqs_endpoint_url;
 	struct option_list kms_key;
 	char *seal_key; /* NULL: secrets stay in memory */
-	char *account, *inbox, *junk, *state_dir, *log;
+	char *account, *inbox, *junk, *state_dir, *log, *rule;
 	unsigned accept, crypto, index, delete_mode, log_level;
 	uint64_t cache_size, max_message_size;
 	uint64_t poll_s, key_ttl_s;
@@ -53,6 +53,7 @@ struct config {
 	bool read_only, allow_other, foreground, allow_http;
 	bool fips, dual_stack, path_style, requester_pays;
 	bool verbose, debug, json, all, refused, brief, lazy;
+	bool terraform, cloudformation;
 
 	uint8_t level_[OPTION_MAX]; /* enum config_level of each option */
 };

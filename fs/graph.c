@@ -17,6 +17,7 @@
 #define UNREAD_MAX (32ULL << 20) /* bytes fetched ahead that nobody read */
 #define REGION_META "aws.region"
 #define REGION_FIRST "us-east-1"
+#define ASK_MS 5000 /* for who we are, when it would only be good to know */
 
 int64_t
 graph_now_s(void)
@@ -155,6 +156,24 @@ open_login(struct graph *g)
 	return creds_new_default(&s, &g->creds);
 }
 
+static int
+open_aws(struct graph *g, int64_t deadline_ms)
+{
+	const struct aws_opts o = { .http = g->http, .creds = g->creds,
+		.allow_http = g->c->allow_http, .deadline_ms = deadline_ms };
+
+	return aws_new(&o, &g->aws);
+}
+
+/* What STS is asked for alone can do without an answer. */
+static int
+open_sts(struct graph *g)
+{
+	int r = open_login(g);
+
+	return r < 0 ? r : open_aws(g, ASK_MS);
+}
+
 struct s3_opts
 graph_s3_opts(const struct graph *g)
 {
@@ -178,7 +197,6 @@ open_cloud(struct graph *g, bool may_guess)
 {
 	const struct config *c = g->c;
 	struct s3_opts so;
-	struct aws_opts ao = { .allow_http = c->allow_http };
 	struct kms_opts ko = {
 		.region = g->region,
 		.endpoint_url = c->kms_endpoint_url,
@@ -191,9 +209,7 @@ open_cloud(struct graph *g, bool may_guess)
 	if ((r = open_login(g)) < 0)
 		return r;
 	guess_region(g, instance);
-	ao.http = g->http;
-	ao.creds = g->creds;
-	if ((r = aws_new(&ao, &g->aws)) < 0)
+	if ((r = open_aws(g, 0)) < 0)
 		return r;
 	ko.aws = g->aws;
 	so = graph_s3_opts(g);
@@ -432,6 +448,8 @@ open_parts(struct graph *g, unsigned parts)
 
 	if (parts & (GRAPH_INDEX | GRAPH_INDEX_RO))
 		r = open_index(g, (parts & GRAPH_INDEX) == 0);
+	if (r == 0 && (parts & GRAPH_STS))
+		r = open_sts(g);
 	if (r == 0 && (parts & GRAPH_CLOUD))
 		r = open_cloud(g, (parts & GRAPH_TRY) != 0);
 	if (r == 0 && (parts & GRAPH_SOURCE))

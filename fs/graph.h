@@ -23,6 +23,7 @@ enum {
 	GRAPH_AHEAD = 1 << 7,	 /* pool and prefetch; needs a source */
 	GRAPH_TRY = 1 << 8,	 /* a region that cannot be learnt is no
 				  * obstacle; for who looks what is wrong */
+	GRAPH_STS = 1 << 9,	 /* instead of cloud: who am I, asked briefly */
 };
 
 /* Where the region of KMS and STS was taken from. */

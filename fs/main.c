@@ -33,6 +33,7 @@ function_of(const struct command *cmd)
 		{ COMMAND_FORGET, cmd_forget },
 		{ COMMAND_REKEY, cmd_rekey },
 		{ COMMAND_WARM, cmd_warm },
+		{ COMMAND_POLICY, cmd_policy },
 	};
 
 	for (size_t i = 0; i < NELEMS(functions); i++)

@@ -373,6 +373,33 @@ set_key(const char *text, char **field, char *why)
 	return set_text(field, text);
 }
 
+/* A name as SES has them for rule sets and rules. */
+static bool
+is_rule_name(const char *s, size_t len)
+{
+	if (len < 1 || len > 64 || !isalnum((unsigned char)s[0]) ||
+	    !isalnum((unsigned char)s[len - 1]))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)s[i]) &&
+		    (s[i] == '\0' || strchr("_.-", s[i]) == NULL))
+			return false;
+	return true;
+}
+
+static int
+set_rule(const char *text, char **field, char *why)
+{
+	size_t len = strcspn(text, "/");
+	char buf[64];
+
+	if (text[len] != '/' || !is_rule_name(text, len) ||
+	    !is_rule_name(text + len + 1, strlen(text + len + 1)))
+		return no(why, -EINVAL, "\"%s\" is not the name of a receipt "
+		    "rule (SET/RULE)", shown(text, buf));
+	return set_text(field, text);
+}
+
 static int
 list_add(struct option_list *l, const char *text)
 {
@@ -483,6 +510,8 @@ option_set(const struct option *o, const char *text, void *base,
 		return set_keys(text, field, why);
 	case OPTION_KEY:
 		return set_key(text, field, why);
+	case OPTION_RULE:
+		return set_rule(text, field, why);
 	}
 	return -EINVAL;
 }

@@ -24,10 +24,12 @@ enum {
 	COMMAND_FORGET = 1 << 8,
 	COMMAND_REKEY = 1 << 9,
 	COMMAND_WARM = 1 << 10,
+	COMMAND_POLICY = 1 << 11,
 	/* those that read a bucket or its index */
 	COMMANDS_SOURCE = COMMAND_MOUNT | COMMAND_SYNC | COMMAND_LS |
-	    COMMAND_CAT | COMMAND_VERIFY | COMMAND_CHECK | COMMAND_REKEY,
-	COMMANDS_ALL = (1 << 11) - 1,
+	    COMMAND_CAT | COMMAND_VERIFY | COMMAND_CHECK | COMMAND_REKEY |
+	    COMMAND_POLICY,
+	COMMANDS_ALL = (1 << 12) - 1,
 };
 
 enum option_kind {
@@ -49,6 +51,7 @@ enum option_kind {
 	OPTION_PREFIX,	/* char *: key directory, without slash at its end */
 	OPTION_KEYS,	/* struct option_list: KMS keys */
 	OPTION_KEY,	/* char *: one KMS key or "none" */
+	OPTION_RULE,	/* char *: receipt rule set and rule, SET/RULE */
 };
 
 struct option_list {

@@ -51,6 +51,8 @@ static const struct {
 	{ "ls", "s3://b from=x size>1M --json --brief" },
 	{ "umount", "m -z" },
 	{ "verify", "s3://b --sample 5%" },
+	{ "policy", "s3://b --rule a/b --terraform --read-only" },
+	{ "policy", "s3://b --rule a.b_c-d/0 --delete refuse --jobs 5" },
 };
 
 static const struct {
@@ -97,6 +99,17 @@ static const struct {
 	{ "mount", "s3://b m x", "too many arguments" },
 	{ "mount", "", "something is missing" },
 	{ "verify", "s3://b --sample 0", "out of range" },
+	{ "policy", "s3://b m", "too many arguments" },
+	{ "policy", "s3://b --rule ab", "SET/RULE" },
+	{ "policy", "s3://b --rule a/", "SET/RULE" },
+	{ "policy", "s3://b --rule /a", "SET/RULE" },
+	{ "policy", "s3://b --rule a/b/c", "SET/RULE" },
+	{ "policy", "s3://b --rule -a/b", "SET/RULE" },
+	{ "policy", "s3://b --rule a/b~c", "SET/RULE" },
+	{ "policy", "s3://b --rule a/"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	    "SET/RULE" },
+	{ "mount", "s3://b m --rule a/b", "not an option of \"mount\"" },
 	{ "verify", "s3://b --sample 101%", "out of range" },
 	{ "verify", "s3://b --sample 5%%", "not a whole number" },
 };
