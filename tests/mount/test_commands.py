@@ -185,6 +185,19 @@ def test_cat(bench):
     bench.sesfs("cat", *common(bench), SOURCE, "nosuch", ok=(1,))
 
 
+def test_cat_unread(bench):
+    """Of mail that was never unwrapped, under a KMS key that the index does
+    not know yet."""
+    bench.cloud.generate("mail", "in/", 2)
+    bench.sesfs("sync", "--index", "envelope", *common(bench), SOURCE)
+    key = bench.cloud.manifest("mail")[0]["key"]
+    got = subprocess.run([SESFS, "cat", *common(bench), SOURCE, key],
+                         env=bench.env, capture_output=True, check=True)
+    equal(sha256(got.stdout), sha256(bench.cloud.plain("mail", key)), key)
+    out = bench.sesfs("verify", *common(bench), SOURCE)
+    assert out.startswith("2 of 2 messages verified, 0 wrong"), out
+
+
 def test_verify(bench):
     synced(bench, 30)
     bench.cloud.reset_counters()
