@@ -132,11 +132,31 @@ lane_of(const struct aws_request *req)
 	    HTTP_LANE_OTHER;
 }
 
+/* One line for each request that went out. */
+static void
+log_request(const struct call *c, const struct http_reply *h, int r,
+    int64_t ms)
+{
+	const char *op = aws_op_name(c->req->op);
+	char id[AWSERR_ID_MAX];
+
+	if (log_get_level() < LOG_LEVEL_DEBUG)
+		return; /* also spares looking for the id */
+	awserr_request_id(h, id);
+	if (r < 0)
+		log_debug(0, "aws: %s %s: %s after %lld ms", op, c->req->path,
+		    h->why, (long long)ms);
+	else
+		log_debug(0, "aws: %s %s: HTTP %d in %lld ms (request %s)", op,
+		    c->req->path, h->status, (long long)ms,
+		    id[0] != '\0' ? id : "without an id");
+}
+
 static int
 send_signed(struct call *c, const struct aws_signed *s, struct aws_reply *ret)
 {
 	const struct aws_request *req = c->req;
-	int64_t left = c->until_ms - stamp_now_ms();
+	int64_t began = stamp_now_ms(), left = c->until_ms - began;
 	struct http_request hr = {
 		.method = req->method,
 		.url = s->url,
@@ -157,6 +177,7 @@ send_signed(struct call *c, const struct aws_signed *s, struct aws_reply *ret)
 		atomic_fetch_sub(&c->aws->count[req->op].requests, 1);
 	atomic_fetch_add(&c->aws->bytes_in, ret->http.bytes_in);
 	atomic_fetch_add(&c->aws->bytes_out, ret->http.bytes_out);
+	log_request(c, &ret->http, r, stamp_now_ms() - began);
 	return r;
 }
 
@@ -322,11 +343,13 @@ give_budget(struct aws *a, enum http_lane lane, int taken)
  * retries after throttling, and whoever waits gets a turn: that takes no
  * tokens. */
 static int
-back_off(struct call *c, const struct retry_failure *f)
+back_off(struct call *c, const struct retry_failure *f,
+    const struct aws_reply *reply)
 {
 	const enum http_lane lane = lane_of(c->req);
 	struct counters *count = &c->aws->count[c->req->op];
 	bool is_paced = false;
+	char why[AWS_WHY_MAX];
 	int64_t wait;
 
 	if (f->kind == RETRY_THROTTLE) {
@@ -341,8 +364,9 @@ back_off(struct call *c, const struct retry_failure *f)
 	if (!is_paced && c->taken == 0)
 		return f->err;
 	atomic_fetch_add(&count->retries, 1);
-	log_debug(0, "aws: %s: failed, again in %lld ms",
-	    aws_op_name(c->req->op), (long long)wait);
+	log_info(0, "aws: %s %s: %s; again in %lld ms",
+	    aws_op_name(c->req->op), c->req->path,
+	    aws_why(reply, why, sizeof(why)), (long long)wait);
 	return http_sleep_ms(c->aws->http, wait);
 }
 
@@ -381,7 +405,7 @@ run(struct call *c, struct aws_reply *ret)
 			continue;
 		c->last = ret->error;
 		c->last_err = v.failure.err;
-		if ((r = back_off(c, &v.failure)) < 0)
+		if ((r = back_off(c, &v.failure, ret)) < 0)
 			return r;
 	}
 }
@@ -446,19 +470,29 @@ aws_reply_free(struct aws_reply *r)
 	r->error = (struct awserr){ .status = 0 };
 }
 
+void
+aws_request_id(const struct aws_reply *r, char ret[AWSERR_ID_MAX])
+{
+	awserr_request_id(&r->http, ret);
+	if (ret[0] == '\0')
+		memcpy(ret, r->error.request_id, AWSERR_ID_MAX);
+}
+
 const char *
 aws_why(const struct aws_reply *r, char *buf, size_t size)
 {
 	const struct awserr *e = &r->error;
-	bool has_message = e->message[0] != '\0';
+	char ids[256] = "";
 
-	if (e->status == 0)
+	if (e->status == 0) {
 		snprintf(buf, size, "%s", r->http.why);
-	else
-		snprintf(buf, size, "%s%s%s%s%s%s", e->code,
-		    has_message ? ": " : "", e->message,
-		    e->request_id[0] != '\0' ? " (request " : "",
-		    e->request_id, e->request_id[0] != '\0' ? ")" : "");
+		return buf;
+	}
+	if (e->request_id[0] != '\0')
+		snprintf(ids, sizeof(ids), " (request %s%s%s)", e->request_id,
+		    e->host_id[0] != '\0' ? ", host " : "", e->host_id);
+	snprintf(buf, size, "%s%s%s%s", e->code,
+	    e->message[0] != '\0' ? ": " : "", e->message, ids);
 	return buf;
 }
 

@@ -84,14 +84,17 @@ struct aws_reply {
  * Redirects are errors, with the region in ret->error.
  *
  * Returns 0 with a 2xx reply; else an error as in s3.h, and -EPERM for plain
- * HTTP to another machine. Nothing is logged but corrections: the caller knows
- * what was attempted and logs aws_why(). ret is always to be freed. */
+ * HTTP to another machine. The caller knows what was attempted and logs
+ * aws_why(). Logged here are corrections, at info why an attempt failed that is
+ * made again, and at debug every request with its id. ret is always to be
+ * freed. */
 int aws_call(struct aws *a, const struct aws_request *req,
     struct aws_reply *ret) MUST_CHECK;
 void aws_reply_free(struct aws_reply *r); /* members, wiped */
 
-/* "AccessDenied: User ... is not authorized (request 4442587FB7D0A2F9)", or
- * what went wrong on the network. Writes to buf and returns it. */
+/* "AccessDenied: User ... is not authorized (request 4442587FB7D0A2F9)", with
+ * the host's id after a comma where there is one, or what went wrong on the
+ * network. Writes to buf and returns it. */
 const char *aws_why(const struct aws_reply *r, char *buf, size_t size);
 
 /* The same of a call that needs the IAM action; where policy refuses it: "...;
@@ -109,6 +112,9 @@ struct aws_outcome {
 };
 const struct aws_outcome *aws_outcome(void); /* of this thread; borrowed */
 void aws_outcome_clear(void);
+
+/* What AWS calls the (last) request; "" when it did not say. */
+void aws_request_id(const struct aws_reply *r, char ret[AWSERR_ID_MAX]);
 
 /* What AWS's clock is ahead of ours, seconds. */
 int64_t aws_clock_offset_s(struct aws *a);

@@ -137,6 +137,7 @@ parse_xml(struct slice body, struct awserr *ret)
 		{ "Message", ret->message, sizeof(ret->message) },
 		{ "Region", ret->region, sizeof(ret->region) },
 		{ "RequestId", ret->request_id, sizeof(ret->request_id) },
+		{ "HostId", ret->host_id, sizeof(ret->host_id) },
 	};
 
 	if (xmltext_get(body, "Error", want, NELEMS(want)) < 0 &&
@@ -208,6 +209,8 @@ awserr_parse(const struct http_reply *r, struct awserr *ret)
 	awserr_request_id(r, id);
 	if (id[0] != '\0')
 		memcpy(ret->request_id, id, sizeof(id));
+	if ((v = http_reply_header(r, "x-amz-id-2")) != NULL)
+		snprintf(ret->host_id, sizeof(ret->host_id), "%s", v);
 }
 
 /* "User: ARN is not authorized to perform: s3:GetObject on resource: ..." */

@@ -16,13 +16,14 @@ struct awserr {
 	char message[512];  /* may be cut */
 	char region[32];    /* the bucket's, when the reply tells; else "" */
 	char request_id[AWSERR_ID_MAX];
+	char host_id[128]; /* of S3, which AWS wants to know as well; else "" */
 };
 
 /* Read any reply's body and headers; the code is empty for 2xx. */
 void awserr_parse(const struct http_reply *r, struct awserr *ret);
 
-/* The parts of it that need no headers: fill code, message, region and
- * request_id as far as the body has them. Returns whether it has a code. */
+/* The parts of it that need no headers: fill code, message, region
+ * and the ids as far as the body has them. Returns whether it has a code. */
 bool awserr_parse_body(struct slice body, struct awserr *ret);
 
 /* The request id in a reply's headers, "" when it has none. */

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ struct entry {
 	enum op op;
 	int status;
 	int64_t at_unix;
-	uint64_t bytes;
+	uint64_t bytes, serial;
 	const char *fault; /* one of `faults`, or NULL */
 	char method[16], region[32];
 	char bucket[64], key[1025];
@@ -80,6 +81,7 @@ journal_add(struct journal *j, const struct request *req, int64_t at_unix)
 	e->op = req->op;
 	e->status = r->status;
 	e->at_unix = at_unix;
+	e->serial = req->serial;
 	e->fault = NULL;
 	for (size_t i = 0; req->fault != NULL && i < NELEMS(faults); i++) {
 		if (strcmp(req->fault, faults[i]) == 0) {
@@ -138,7 +140,10 @@ static json_t *
 entry_json(const struct entry *e)
 {
 	json_t *o = json_object();
+	char id[24];
 
+	snprintf(id, sizeof id, "%016llX", (unsigned long long)e->serial);
+	json_object_set_new(o, "request_id", json_string(id));
 	json_object_set_new(o, "op", json_string(op_name(e->op)));
 	json_object_set_new(o, "method", text(e->method));
 	json_object_set_new(o, "bucket", text(e->bucket));

@@ -217,6 +217,19 @@ net_count(struct net *n, const char *name)
 	return v;
 }
 
+json_t *
+net_log(struct net *n)
+{
+	struct http_reply r;
+	json_t *o;
+
+	request(n, "GET", "log?n=4096", NULL, NULL, 0, &r);
+	o = json_loadb((const char *)r.body.ptr, r.body.len, 0, NULL);
+	need(json_is_array(o), "journal");
+	http_reply_free(&r);
+	return o;
+}
+
 void
 net_reset(struct net *n)
 {

@@ -5,6 +5,7 @@
 #ifndef SESFS_TESTS_NET_H
 #define SESFS_TESTS_NET_H
 
+#include <jansson.h>
 #include <sys/types.h>
 
 #include "store/kms.h"
@@ -61,6 +62,10 @@ void net_put(struct net *n, const char *key, const char *body,
 /* Requests counted by the cloud under a name such as "s3.get" since the last
  * net_reset(). */
 int net_count(struct net *n, const char *name);
+
+/* The cloud's journal of requests since the last net_reset(), oldest first: an
+ * array, the caller's. */
+json_t *net_log(struct net *n) MUST_CHECK;
 
 /* Let the credentials' clock jump. */
 void net_skip(struct net *n, int64_t seconds);

@@ -38,6 +38,10 @@ main(void)
 	CHECK_EQ(log_warn(0, "\xc3\xb6 stays, \xc2\x9b does not"), 0);
 	for (int i = 0; i < 100; i++)
 		CHECK_EQ(log_info(i, "again %d", i), i);
+	log_set_level(LOG_LEVEL_DEBUG);
+	for (int i = 0; i < 100; i++)
+		CHECK_EQ(log_debug(i, "all of %d", i), i);
+	log_set_level(LOG_LEVEL_INFO);
 	memset(huge, '\n', sizeof(huge) - 1);
 	huge[sizeof(huge) - 1] = '\0';
 	CHECK_EQ(log_err(0, "%s", huge), 0);
@@ -56,7 +60,8 @@ main(void)
 	    NULL);
 	CHECK(strstr(text, "hidden") == NULL);
 	CHECK_EQ(count(text, "again"), 20);
-	CHECK_EQ(count(text, "\n"), 24);
+	CHECK_EQ(count(text, "all of"), 100);
+	CHECK_EQ(count(text, "\n"), 124);
 	CHECK_EQ(text[4] == '-' && text[10] == 'T', 1);
 	buf_free(&b);
 	unlink(path);
