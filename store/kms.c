@@ -154,21 +154,25 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 static int
 call_for_answer(struct kms *k, const char *target, enum aws_op op,
     const char *key_id, const char *region, struct slice body,
-    struct kms_json_answer *ret, enum refusal *ret_why)
+    struct kms_json_answer *ret, enum refusal *ret_why,
+    char ret_request[KMS_REQUEST_MAX])
 {
 	struct aws_reply reply = { .http.status = 0 };
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
 	r = call(k, target, op, key_id, region, body, &reply, ret_why);
+	aws_request_id(&reply, ret_request);
 	if (r == 0 && (r = kms_json_answer((struct slice){
 	    reply.http.body.ptr, reply.http.body.len }, ret)) < 0)
-		log_err(r, "kms: %s: malformed reply", aws_op_name(op));
+		log_err(r, "kms: %s: malformed reply (request %s)",
+		    aws_op_name(op), ret_request);
 	aws_reply_free(&reply);
 	if (r == 0 && key_id != NULL && !kms_arn_matches(key_id, ret->arn)) {
 		*ret_why = KMS_WRONG_KEY;
 		r = log_err(-ENOKEY, "kms: %s %s: the answer names another "
-		    "key, %s", aws_op_name(op), key_id, ret->arn);
+		    "key, %s (request %s)", aws_op_name(op), key_id, ret->arn,
+		    ret_request);
 	}
 	if (r < 0)
 		sodium_memzero(ret, sizeof(*ret));
@@ -181,19 +185,32 @@ kms_decrypt(struct kms *k, const char *key_id, const char *region,
     uint8_t *ret, size_t *ret_len, char ret_arn[KMS_ARN_MAX],
     enum refusal *ret_why)
 {
+	char request[KMS_REQUEST_MAX];
+
+	return kms_decrypt_traced(k, key_id, region, blob, context, context_len,
+	    ret, ret_len, ret_arn, ret_why, request);
+}
+
+int
+kms_decrypt_traced(struct kms *k, const char *key_id, const char *region,
+    struct slice blob, const struct pair *context, size_t context_len,
+    uint8_t *ret, size_t *ret_len, char ret_arn[KMS_ARN_MAX],
+    enum refusal *ret_why, char ret_request[KMS_REQUEST_MAX])
+{
 	struct buf body = BUF_INIT(BODY_MAX);
 	struct kms_json_answer a;
 	int r;
 
 	sodium_memzero(ret, KMS_PLAIN_MAX);
 	*ret_len = 0;
-	ret_arn[0] = '\0';
+	ret_arn[0] = ret_request[0] = '\0';
 	*ret_why = REFUSAL_NONE;
 	r = kms_json_request(key_id, NULL, blob, context, context_len, &body);
 	if (r == 0)
 		r = call_for_answer(k, "TrentService.Decrypt",
 		    AWS_KMS_DECRYPT, key_id, region,
-		    (struct slice){ body.ptr, body.len }, &a, ret_why);
+		    (struct slice){ body.ptr, body.len }, &a, ret_why,
+		    ret_request);
 	buf_free(&body);
 	if (r < 0)
 		return r;
@@ -201,7 +218,8 @@ kms_decrypt(struct kms *k, const char *key_id, const char *region,
 	*ret_len = a.plain_len;
 	memcpy(ret_arn, a.arn, KMS_ARN_MAX);
 	if (a.plain_len == 0)
-		r = log_err(-EPROTO, "kms: decrypt: reply without Plaintext");
+		r = log_err(-EPROTO, "kms: decrypt: reply without Plaintext "
+		    "(request %s)", ret_request);
 	sodium_memzero(&a, sizeof(a));
 	return r;
 }
@@ -214,6 +232,7 @@ kms_generate_data_key(struct kms *k, const char *key_id,
 {
 	struct buf body = BUF_INIT(BODY_MAX);
 	struct slice none = { NULL, 0 };
+	char request[KMS_REQUEST_MAX];
 	struct kms_json_answer a;
 	int r;
 
@@ -226,13 +245,14 @@ kms_generate_data_key(struct kms *k, const char *key_id,
 	if (r == 0)
 		r = call_for_answer(k, "TrentService.GenerateDataKey",
 		    AWS_KMS_GENERATE, key_id, NULL,
-		    (struct slice){ body.ptr, body.len }, &a, ret_why);
+		    (struct slice){ body.ptr, body.len }, &a, ret_why,
+		    request);
 	buf_free(&body);
 	if (r < 0)
 		return r;
 	if (a.plain_len != KMS_DATA_KEY_LEN || a.blob_len == 0) {
 		r = log_err(-EPROTO, "kms: generate data key: reply without "
-		    "a key of 32 bytes");
+		    "a key of 32 bytes (request %s)", request);
 	} else {
 		memcpy(ret_key, a.plain, KMS_DATA_KEY_LEN);
 		memcpy(ret_blob, a.blob, a.blob_len);

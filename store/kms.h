@@ -19,6 +19,7 @@
 #define KMS_ARN_MAX 256	   /* bytes with the zero */
 #define KMS_PLAIN_MAX 4096 /* bytes, KMS's limit of a plaintext */
 #define KMS_DATA_KEY_LEN 32
+#define KMS_REQUEST_MAX AWSERR_ID_MAX /* bytes of a request's id */
 
 struct kms;
 
@@ -42,6 +43,13 @@ int kms_decrypt(struct kms *k, const char *key_id, const char *region,
     struct slice blob, const struct pair *context, size_t context_len,
     uint8_t *ret, size_t *ret_len, char ret_arn[KMS_ARN_MAX],
     enum refusal *ret_why) MUST_CHECK;
+
+/* The same; ret_request: KMS's id of the request, also of one that it refused,
+ * KMS_REQUEST_MAX bytes, "" when there was no answer. */
+int kms_decrypt_traced(struct kms *k, const char *key_id, const char *region,
+    struct slice blob, const struct pair *context, size_t context_len,
+    uint8_t *ret, size_t *ret_len, char ret_arn[KMS_ARN_MAX],
+    enum refusal *ret_why, char ret_request[KMS_REQUEST_MAX]) MUST_CHECK;
 
 /* GenerateDataKey AES_256: plaintext into ret_key, its wrapped form into
  * ret_blob (ENVELOPE_EDK_MAX bytes). */

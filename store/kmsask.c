@@ -17,6 +17,7 @@ struct kmsask {
 	uint8_t *key; /* constant: a slot, as it waits while the body comes */
 	size_t len;   /* [lock] bytes of the key */
 	char arn[KMS_ARN_MAX]; /* [lock] */
+	char request[KMS_REQUEST_MAX]; /* [lock] */
 	pthread_mutex_t lock;
 	pthread_cond_t answered; /* [lock] is_done became true */
 	bool is_begun, is_done;	 /* [lock] */
@@ -135,10 +136,12 @@ kmsask_now(const struct asker *a, const struct envelope *e,
 	enum refusal why = KMS_WRONG_KEY;
 	int r = -ENOKEY;
 
+	ret->request[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
-		r = kms_decrypt(a->kms, try[i], NULL,
+		r = kms_decrypt_traced(a->kms, try[i], NULL,
 		    (struct slice){ e->edk, e->edk_len }, e->context,
-		    e->context_len, ret->key, &ret->len, ret->arn, ret_why);
+		    e->context_len, ret->key, &ret->len, ret->arn, ret_why,
+		    ret->request);
 		if (r != -ENOKEY)
 			return r;
 		why = weightier(why, *ret_why);
@@ -178,6 +181,7 @@ settle(struct kmsask *q, int r, const struct data_key *answer,
 			memcpy(q->key, answer->key, q->len);
 		memcpy(q->arn, answer->arn, sizeof(q->arn));
 	}
+	memcpy(q->request, answer->request, sizeof(q->request));
 	q->result = r;
 	q->why = why;
 	q->is_done = true;
@@ -190,7 +194,7 @@ run(struct pool_job *job)
 {
 	struct kmsask *q = (struct kmsask *)job;
 	enum refusal why = REFUSAL_NONE;
-	struct data_key answer;
+	struct data_key answer = { .len = 0 };
 	int r = -ECANCELED;
 	bool is_ours;
 
@@ -253,8 +257,9 @@ wait(struct kmsask *q, struct data_key *ret, enum refusal *ret_why)
 	while (!q->is_done)
 		pthread_cond_wait(&q->answered, &q->lock);
 	*ret_why = q->why;
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->request, q->request, sizeof(ret->request));
 	if (q->result == 0) {
-		memset(ret, 0, sizeof(*ret));
 		ret->len = q->len;
 		if (q->len <= SLOT_LEN)
 			memcpy(ret->key, q->key, q->len);

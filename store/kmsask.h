@@ -20,6 +20,7 @@ struct data_key {
 	uint8_t key[KMS_PLAIN_MAX];
 	size_t len;		/* bytes */
 	char arn[KMS_ARN_MAX]; /* of the KMS key that unwrapped it */
+	char request[KMS_REQUEST_MAX]; /* KMS's id of the call */
 };
 
 struct keyslots; /* locked memory for answers that wait */
@@ -38,8 +39,8 @@ int asker_init(struct asker *a, struct kms *kms, struct keypolicy *keys,
 /* Waits for the questions; their owners have let go of them. */
 void asker_destroy(struct asker *a);
 
-/* Ask and wait. Returns 0; -ENOKEY with *ret_why a KMS_* refusal; network
- * errors as kms.h. */
+/* Ask and wait. ret->request is set also when KMS refuses. Returns 0; -ENOKEY
+ * with *ret_why a KMS_* refusal; network errors as kms.h. */
 int kmsask_now(const struct asker *a, const struct envelope *e,
     struct data_key *ret, enum refusal *ret_why) MUST_CHECK;
 

@@ -73,7 +73,7 @@ get_key(struct opener *p, struct opening *op, const struct blob *b,
 	op->asked_kms = true;
 	box = op->o->key_sealed;
 	r = unwrap_fetch(p->unwrap, op->envelope, op->o, &op->early, ret,
-	    &op->why);
+	    &op->why, op->kms_request);
 	if (op->o->key_sealed != box)
 		op->has_new_box = true;
 	return r;

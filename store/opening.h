@@ -25,6 +25,7 @@ struct opening {
 	struct object *o;
 	bool is_local;	     /* nothing but what is at hand: no waiting */
 	bool asked_kms;	     /* the key is as fresh as can be */
+	char kms_request[KMS_REQUEST_MAX]; /* its id, once asked */
 	bool has_new_box;    /* o->key_sealed is not what the index has */
 	enum refusal why;    /* with -EBADMSG and -ENOKEY */
 	bool has_held;	     /* held is the key, by ring or seal */

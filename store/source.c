@@ -20,6 +20,7 @@ struct flight {
 	unsigned waiters; /* [source.lock] */
 	bool is_done;	  /* [source.lock] */
 	int result;
+	struct source_trace trace;
 	struct message *message;
 	struct flight *next; /* [source.lock] */
 };
@@ -213,7 +214,8 @@ open_with_budget(struct source *s, struct opening *op, struct message **ret)
 }
 
 static int
-open_object(struct source *s, int64_t id, bool may_wait, struct message **ret)
+open_object(struct source *s, int64_t id, bool may_wait,
+    struct source_trace *trace, struct message **ret)
 {
 	struct object o;
 	struct opening op = { .o = &o, .is_local = !may_wait };
@@ -229,6 +231,7 @@ open_object(struct source *s, int64_t id, bool may_wait, struct message **ret)
 		return r;
 	}
 	r = open_with_budget(s, &op, ret);
+	memcpy(trace->kms_request, op.kms_request, sizeof(op.kms_request));
 	r = explain(&o, r, op.why);
 	if (r == 0 && (op.has_new_box || lacks_headers(s, &o)))
 		keep_sealed(s, &o, op.has_new_box, message_data(*ret));
@@ -248,7 +251,8 @@ find_flight_locked(struct source *s, int64_t id)
 
 /* Wait for another's flight; the pilot has taken our reference. [lock] */
 static int
-join_locked(struct source *s, struct flight *f, struct message **ret)
+join_locked(struct source *s, struct flight *f, struct source_trace *trace,
+    struct message **ret)
 {
 	int r;
 
@@ -256,6 +260,7 @@ join_locked(struct source *s, struct flight *f, struct message **ret)
 	while (!f->is_done)
 		pthread_cond_wait(&s->landed, &s->lock);
 	r = f->result;
+	*trace = f->trace;
 	*ret = f->message;
 	if (--f->waiters == 0)
 		free(f);
@@ -265,7 +270,8 @@ join_locked(struct source *s, struct flight *f, struct message **ret)
 /* Hand the result to all who wait, each with a reference of their own. [lock]
  */
 static void
-land_locked(struct source *s, struct flight *f, int r, struct message *m)
+land_locked(struct source *s, struct flight *f, int r,
+    const struct source_trace *trace, struct message *m)
 {
 	struct flight **at = &s->flights;
 
@@ -273,6 +279,7 @@ land_locked(struct source *s, struct flight *f, int r, struct message *m)
 		at = &(*at)->next;
 	*at = f->next;
 	f->result = r;
+	f->trace = *trace;
 	f->message = m;
 	f->is_done = true;
 	for (unsigned i = 0; m != NULL && i < f->waiters; i++)
@@ -287,14 +294,15 @@ land_locked(struct source *s, struct flight *f, int r, struct message *m)
  * there is one, and we may not wait. */
 static int
 claim(struct source *s, int64_t id, bool may_wait, struct flight **ret_ours,
-    struct message **ret)
+    struct source_trace *trace, struct message **ret)
 {
 	struct flight *f;
 
 	*ret_ours = NULL;
 	LOCK_SCOPE(&s->lock);
 	if ((f = find_flight_locked(s, id)) != NULL)
-		return may_wait ? join_locked(s, f, ret) : -EINPROGRESS;
+		return may_wait ? join_locked(s, f, trace, ret) :
+				  -EINPROGRESS;
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return -ENOMEM;
 	f->id = id;
@@ -305,39 +313,51 @@ claim(struct source *s, int64_t id, bool may_wait, struct flight **ret_ours,
 }
 
 static int
-open_once(struct source *s, int64_t id, bool may_wait, struct message **ret)
+open_once(struct source *s, int64_t id, bool may_wait,
+    struct source_trace *trace, struct message **ret)
 {
 	struct flight *f;
 	int r;
 
+	*trace = (struct source_trace){ "" };
 	if ((*ret = plain_find(s->opener.plain, id)) != NULL)
 		return 0;
-	if ((r = claim(s, id, may_wait, &f, ret)) < 0 || f == NULL)
+	if ((r = claim(s, id, may_wait, &f, trace, ret)) < 0 || f == NULL)
 		return r;
-	r = open_object(s, id, may_wait, ret);
+	r = open_object(s, id, may_wait, trace, ret);
 
 	LOCK_SCOPE(&s->lock);
-	land_locked(s, f, r, *ret);
+	land_locked(s, f, r, trace, *ret);
 	return r;
 }
 
 int
-source_open(struct source *s, int64_t id, struct message **ret)
+source_open_traced(struct source *s, int64_t id, struct source_trace *ret_trace,
+    struct message **ret)
 {
 	int r;
 
 	atomic_fetch_add(&s->opens, 1);
 	/* Who joined one that could not wait has to fly themselves. */
 	do
-		r = open_once(s, id, true, ret);
+		r = open_once(s, id, true, ret_trace, ret);
 	while (r == -EINPROGRESS);
 	return r;
 }
 
 int
+source_open(struct source *s, int64_t id, struct message **ret)
+{
+	struct source_trace trace;
+
+	return source_open_traced(s, id, &trace, ret);
+}
+
+int
 source_open_local(struct source *s, int64_t id, struct message **ret)
 {
-	int r = open_once(s, id, false, ret);
+	struct source_trace trace; /* nobody is asked */
+	int r = open_once(s, id, false, &trace, ret);
 
 	if (r == 0)
 		atomic_fetch_add(&s->opens, 1);

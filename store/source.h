@@ -52,6 +52,14 @@ DEFINE_FREEP(struct source, source_free)
  *	-EACCES, -ETIMEDOUT, -ECONNRESET, -EIO ... as in s3.h */
 int source_open(struct source *s, int64_t object_id,
     struct message **ret) MUST_CHECK;
+/* The same, and how it came about. */
+struct source_trace {
+	char kms_request[KMS_REQUEST_MAX]; /* KMS's id of the call that
+			* unwrapped its key for this opening, or for the one
+			* that it shared; "" when there was none */
+};
+int source_open_traced(struct source *s, int64_t object_id,
+    struct source_trace *ret_trace, struct message **ret) MUST_CHECK;
 /* The same, when it can be had at once: from what is in memory and in the blob
  * cache, without S3, KMS, or waiting for memory. -EINPROGRESS when it cannot:
  * whatever the reason, source_open knows. */

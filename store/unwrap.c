@@ -318,18 +318,21 @@ ask(struct unwrap *u, const struct envelope *e, const struct object *o,
 
 int
 unwrap_fetch(struct unwrap *u, const struct envelope *e, struct object *o,
-    struct unwrap_early *early, struct content_key *ret, enum refusal *ret_why)
+    struct unwrap_early *early, struct content_key *ret, enum refusal *ret_why,
+    char ret_request[KMS_REQUEST_MAX])
 {
 	struct data_key dek;
 	unsigned since;
-	int r;
+	int r = ask(u, e, o, early, &dek, &since, ret_why);
 
-	if ((r = ask(u, e, o, early, &dek, &since, ret_why)) < 0)
+	memcpy(ret_request, dek.request, KMS_REQUEST_MAX);
+	if (r < 0)
 		return r;
 	if ((r = keypolicy_allows(u->o.keys, dek.arn)) == 0) {
 		*ret_why = KMS_WRONG_KEY;
 		r = log_warn(-ENOKEY, "unwrap: key of %s: %s is not a key that "
-		    "--kms-key allows", o->key, dek.arn);
+		    "--kms-key allows (request %s)", o->key, dek.arn,
+		    dek.request);
 	} else if (r > 0) {
 		r = content_key_derive(e, dek.key, dek.len, ret, ret_why);
 	}

@@ -62,12 +62,12 @@ void unwrap_end(struct unwrap *u, const struct object *o,
  * early answer is taken when it is one to the very same question, wrapped key
  * and context; else KMS is asked. Sets o->kms_key_id and, where a seal is to be
  * had, replaces o->key_sealed (the caller stores it in the index). `early` has
- * none afterwards. Returns 0; -EBADMSG with
- * *ret_why BAD_DATA_KEY or COMMITMENT_MISMATCH; -ENOKEY with *ret_why a KMS_*
- * refusal; network errors as kms.h. */
+ * none afterwards. ret_request: KMS's id of the call, KMS_REQUEST_MAX bytes.
+ * Returns 0; -EBADMSG with *ret_why BAD_DATA_KEY or COMMITMENT_MISMATCH; -ENOKEY
+ * with *ret_why a KMS_* refusal; network errors as kms.h. */
 int unwrap_fetch(struct unwrap *u, const struct envelope *e, struct object *o,
-    struct unwrap_early *early, struct content_key *ret,
-    enum refusal *ret_why) MUST_CHECK;
+    struct unwrap_early *early, struct content_key *ret, enum refusal *ret_why,
+    char ret_request[KMS_REQUEST_MAX]) MUST_CHECK;
 
 /* The held key of this object did not open its body. */
 void unwrap_drop(struct unwrap *u, int64_t object_id);
