@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 #include <time.h>
+#include <unistd.h>
 
 int
 cmd_fail(int status, const char *fmt, ...)
@@ -18,6 +19,34 @@ cmd_fail(int status, const char *fmt, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	return status;
+}
+
+int
+cmd_audit(const struct config *c, struct audit **ret)
+{
+	const struct audit_opts o = {
+		.dest = c->audit,
+		.bucket = c->location.bucket,
+		/* A section names one for the other commands, too. */
+		.mountpoint = c->command->bit == COMMAND_MOUNT ?
+		    c->mountpoint : NULL,
+	};
+
+	*ret = NULL;
+	return o.dest != NULL ? audit_open(&o, ret) : 0;
+}
+
+int
+cmd_record(struct audit *a, const char *key, const struct source_trace *trace)
+{
+	const struct audit_event e = {
+		.key = key,
+		.kms_request = trace->kms_request,
+		.uid = getuid(),
+		.pid = getpid(),
+	};
+
+	return a != NULL ? audit_write(a, &e) : 0;
 }
 
 int

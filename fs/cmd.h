@@ -4,8 +4,10 @@
 #ifndef SESFS_FS_CMD_H
 #define SESFS_FS_CMD_H
 
+#include "fs/audit.h"
 #include "fs/config.h"
 #include "fs/control.h"
+#include "store/source.h"
 
 #define EXIT_USE 2
 #define EXIT_INTERRUPTED 130
@@ -18,6 +20,13 @@ cmd_fn cmd_mount, cmd_umount, cmd_sync, cmd_ls, cmd_cat, cmd_verify, cmd_check,
 
 /* Print a line "sesfs: ..." on stderr and return `status`. */
 int cmd_fail(int status, const char *fmt, ...) PRINTF(2, 3);
+
+/* The audit of --audit: NULL when there shall be none. Errors of audit_open. */
+int cmd_audit(const struct config *c, struct audit **ret) MUST_CHECK;
+/* Record that this command opened a message; without an audit nothing is done.
+ * Errors of audit_write. */
+int cmd_record(struct audit *a, const char *key,
+    const struct source_trace *trace) MUST_CHECK;
 
 /* The state directory of what is mounted at a mountpoint. 0, or 1 after having
  * said why not. */

@@ -85,10 +85,11 @@ write_all(struct slice data)
 }
 
 static int
-print_message(struct graph *g, const struct object *o)
+print_message(struct graph *g, struct audit *audit, const struct object *o)
 {
 	CLEANUP(message_unrefp) struct message *m = NULL;
-	int r = source_open(g->source, o->id, &m);
+	struct source_trace trace;
+	int r = source_open_traced(g->source, o->id, &trace, &m);
 
 	if (r == -EBADMSG)
 		return cmd_fail(1, "refused: not a byte of it is trustworthy");
@@ -98,6 +99,8 @@ print_message(struct graph *g, const struct object *o)
 		return cmd_fail(1, "it is gone from the bucket");
 	if (r < 0)
 		return cmd_fail(1, "%s", graph_error(r));
+	if (cmd_record(audit, o->key, &trace) < 0)
+		return cmd_fail(1, "not shown without a line in the audit");
 	message_served(m, message_data(m).len);
 	if ((r = write_all(message_data(m))) < 0)
 		return cmd_fail(1, "write: %s", strerror(-r));
@@ -105,11 +108,11 @@ print_message(struct graph *g, const struct object *o)
 }
 
 static int
-print_object(struct graph *g, const struct object *o)
+print_object(struct graph *g, struct audit *audit, const struct object *o)
 {
 	switch (o->state) {
 	case OBJECT_READY:
-		return print_message(g, o);
+		return print_message(g, audit, o);
 	case OBJECT_REFUSED:
 		return cmd_fail(1, "refused: %s", refusal_name(o->why));
 	case OBJECT_PENDING:
@@ -123,11 +126,13 @@ print_object(struct graph *g, const struct object *o)
 int
 cmd_cat(const struct config *c)
 {
+	CLEANUP(audit_closep) struct audit *audit = NULL;
 	struct graph g;
 	struct object o = { 0 };
 	int r, status;
 
-	if (graph_open(c, GRAPH_CLOUD | GRAPH_INDEX_RO | GRAPH_SOURCE, &g) < 0)
+	if (cmd_audit(c, &audit) < 0 ||
+	    graph_open(c, GRAPH_CLOUD | GRAPH_INDEX_RO | GRAPH_SOURCE, &g) < 0)
 		return 1;
 	r = find_object(g.index, c->location.prefix, c->args[1], &o);
 	if (r == -ENOENT)
@@ -136,7 +141,7 @@ cmd_cat(const struct config *c)
 	else if (r < 0)
 		status = cmd_fail(1, "index: %s", strerror(-r));
 	else
-		status = print_object(&g, &o);
+		status = print_object(&g, audit, &o);
 	object_clear(&o);
 	graph_close(&g);
 	return status;

@@ -25,6 +25,7 @@
 struct served {
 	const struct config *c;
 	struct graph graph;
+	struct audit *audit; /* NULL: none */
 	struct mount *mount;
 	_Atomic(struct mount *) live; /* for the signal thread, once mounted */
 	atomic_bool is_stopped;	      /* asked to stop before that */
@@ -155,6 +156,15 @@ on_signal_stop(void *arg)
 }
 
 static void
+on_reopen(void *arg)
+{
+	struct served *s = arg;
+
+	if (s->audit != NULL)
+		audit_reopen(s->audit);
+}
+
+static void
 on_tick(void *arg)
 {
 	struct served *s = arg;
@@ -268,6 +278,7 @@ start(struct served *s)
 	mo.mailbox = s->graph.mailbox;
 	mo.pool = s->graph.pool;
 	mo.prefetch = s->graph.prefetch;
+	mo.audit = s->audit;
 	if ((r = mount_new(&mo, &s->mount)) < 0)
 		return r;
 	s->answers = (struct answers){ &s->graph, s->mount, s->started_s };
@@ -291,6 +302,7 @@ stop(struct served *s)
 	control_free(TAKE(s->control));
 	mount_free(TAKE(s->mount));
 	graph_close(&s->graph);
+	audit_close(TAKE(s->audit));
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	free(s->log);
@@ -302,7 +314,8 @@ serve(struct served *s)
 {
 	int r;
 
-	if ((r = take_lock(s)) < 0 || (r = set_log(s)) < 0)
+	if ((r = take_lock(s)) < 0 || (r = set_log(s)) < 0 ||
+	    (r = cmd_audit(s->c, &s->audit)) < 0)
 		return r;
 	signals_block();
 	s->signals.log = s->log;
@@ -326,7 +339,8 @@ cmd_mount(const struct config *c)
 		.lock_fd = -1,
 		.ready_fd = -1,
 		.started_s = graph_now_s(),
-		.signals = { .stop = on_signal_stop, .tick = on_tick },
+		.signals = { .stop = on_signal_stop, .reopen = on_reopen,
+		    .tick = on_tick },
 		.reach_lock = PTHREAD_MUTEX_INITIALIZER,
 		.reached = PTHREAD_COND_INITIALIZER,
 	};

@@ -26,6 +26,7 @@
 struct verify {
 	const struct config *c;
 	struct graph g;
+	struct audit *audit; /* NULL: none */
 	struct progress bar;
 	int64_t *id;
 	size_t n, cap;
@@ -98,9 +99,14 @@ static const char *
 verify_object(struct verify *v, const struct object *o, bool *ret_unknown)
 {
 	CLEANUP(message_unrefp) struct message *m = NULL;
-	int r = source_open(v->g.source, o->id, &m);
+	struct source_trace trace;
+	int r = source_open_traced(v->g.source, o->id, &trace, &m);
 
 	*ret_unknown = false;
+	if (r == 0 && cmd_record(v->audit, o->key, &trace) < 0) {
+		*ret_unknown = true;
+		return "not read without a line in the audit";
+	}
 	switch (r) {
 	case 0:
 		message_served(m, message_data(m).len);
@@ -256,9 +262,13 @@ cmd_verify(const struct config *c)
 		.sa_flags = SA_RESETHAND };
 	int r, status;
 
-	if (graph_open(c, GRAPH_CLOUD | GRAPH_INDEX_RO | GRAPH_SOURCE |
-		     GRAPH_NO_CACHE, &v.g) < 0)
+	if (cmd_audit(c, &v.audit) < 0)
 		return 1;
+	if (graph_open(c, GRAPH_CLOUD | GRAPH_INDEX_RO | GRAPH_SOURCE |
+		     GRAPH_NO_CACHE, &v.g) < 0) {
+		audit_close(v.audit);
+		return 1;
+	}
 	v.report = json_array();
 	progress_init(&v.bar, stderr);
 	v.started_ms = stamp_now_ms();
@@ -272,5 +282,6 @@ cmd_verify(const struct config *c)
 	json_decref(v.report);
 	free(v.id);
 	graph_close(&v.g);
+	audit_close(v.audit);
 	return status;
 }

@@ -43,7 +43,7 @@ struct config {
 	char *queue, *sqs_endpoint_url;
 	struct option_list kms_key;
 	char *seal_key; /* NULL: secrets stay in memory */
-	char *account, *inbox, *junk, *state_dir, *log, *rule;
+	char *account, *inbox, *junk, *state_dir, *log, *audit, *rule;
 	unsigned accept, crypto, index, delete_mode, log_level;
 	uint64_t cache_size, max_message_size;
 	uint64_t poll_s, key_ttl_s;

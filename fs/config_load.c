@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "fs/audit.h"
 #include "fs/statedir.h"
 #include "store/endpoint.h"
 #include "store/ini.h"
@@ -185,11 +186,36 @@ finish_tree(struct config *c, char *err)
 	return 0;
 }
 
+static bool
+is_in_mountpoint(const struct config *c, const char *path)
+{
+	size_t len;
+
+	if (c->mountpoint == NULL)
+		return false;
+	len = strlen(c->mountpoint);
+	return strncmp(path, c->mountpoint, len) == 0 &&
+	    (path[len] == '/' || path[len] == '\0');
+}
+
+static int
+finish_audit(struct config *c, char *err)
+{
+	if (c->audit == NULL || strcmp(c->audit, AUDIT_JOURNAL) == 0)
+		return 0;
+	if (c->audit[0] != '/')
+		return bad(err, "--audit: \"%.100s\" is neither journal nor an "
+		    "absolute file name", c->audit);
+	if (is_in_mountpoint(c, c->audit))
+		return bad(err, "--audit: %s lies in the mountpoint",
+		    c->audit);
+	return 0;
+}
+
 /* Nothing that the daemon keeps may lie in what it serves. */
 static int
 finish_state(struct config *c, char *err)
 {
-	size_t len;
 	int r;
 
 	if (c->location.bucket[0] == '\0')
@@ -203,11 +229,7 @@ finish_state(struct config *c, char *err)
 		if (r < 0)
 			return bad(err, "out of memory");
 	}
-	if (c->mountpoint == NULL)
-		return 0;
-	len = strlen(c->mountpoint);
-	if (strncmp(c->state_dir, c->mountpoint, len) == 0 &&
-	    (c->state_dir[len] == '/' || c->state_dir[len] == '\0'))
+	if (is_in_mountpoint(c, c->state_dir))
 		return bad(err, "--state-dir: %s lies in the mountpoint",
 		    c->state_dir);
 	return 0;
@@ -236,7 +258,8 @@ config_finish(struct config *c, char err[CONFIG_ERR_MAX])
 	    (r = finish_endpoints(c, err)) < 0 ||
 	    (r = finish_queue(c, err)) < 0 ||
 	    (r = finish_crypto(c, err)) < 0 ||
-	    (r = finish_log(c, err)) < 0 || (r = finish_tree(c, err)) < 0)
+	    (r = finish_log(c, err)) < 0 ||
+	    (r = finish_audit(c, err)) < 0 || (r = finish_tree(c, err)) < 0)
 		return r;
 	return finish_state(c, err);
 }

@@ -139,9 +139,11 @@ die_of(int sig)
 static void
 on_signal(struct signals *s, int sig, enum log_level usual)
 {
-	if (sig == SIGHUP)
+	if (sig == SIGHUP) {
 		reopen_log(s->log);
-	else if (sig == SIGUSR2)
+		if (s->reopen != NULL)
+			s->reopen(s->arg);
+	} else if (sig == SIGUSR2)
 		toggle_debug(usual);
 	else if (atomic_load(&s->is_armed))
 		s->stop(s->arg);

@@ -18,8 +18,8 @@ int daemon_begin(bool foreground, int *ret_fd, int *ret_status) MUST_CHECK;
 /* Let the parent go: a session of our own, the standard streams /dev/null. */
 void daemon_ready(int fd);
 
-/* One thread: SIGINT and SIGTERM call stop, SIGHUP opens the log again,
- * SIGUSR2 switches debug lines on and off; and every few seconds tick, for
+/* One thread: SIGINT and SIGTERM call stop, SIGHUP opens the log again and calls
+ * reopen, SIGUSR2 switches debug lines on and off; and every few seconds tick, for
  * what has to be wiped in time. Until it is armed SIGINT and SIGTERM do what
  * they do to any program, so that nothing has to be waited for. */
 struct signals {
@@ -28,6 +28,7 @@ struct signals {
 	atomic_bool is_armed, is_ending;
 	const char *log; /* as log_open takes it */
 	void (*stop)(void *arg);
+	void (*reopen)(void *arg); /* may be NULL */
 	void (*tick)(void *arg);
 	void *arg;
 };

@@ -390,6 +390,49 @@ mailbox_read(struct mailbox *m, int64_t ino, off_t off, size_t size,
 	return 0;
 }
 
+static int
+open_message(struct mailbox *m, int64_t object_id, bool may_wait,
+    struct mailbox_opened *ret)
+{
+	struct object o;
+	int r;
+
+	if (m->o.source == NULL)
+		return -EIO;
+	if ((r = index_object(m->o.index, object_id, &o)) < 0)
+		return r;
+	ret->key = strdup(o.key);
+	object_clear(&o);
+	if (ret->key == NULL)
+		return -ENOMEM;
+	return may_wait ?
+	    source_open_traced(m->o.source, object_id, &ret->trace,
+		&ret->message) :
+	    source_open_local(m->o.source, object_id, &ret->message);
+}
+
+int
+mailbox_open(struct mailbox *m, int64_t ino, bool may_wait,
+    struct mailbox_opened *ret)
+{
+	struct node n;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	if ((r = index_node(m->o.index, ino, &n)) < 0)
+		return r;
+	ret->is_message = n.kind == NODE_MESSAGE;
+	return ret->is_message ?
+	    open_message(m, n.object_id, may_wait, ret) : 0;
+}
+
+void
+mailbox_opened_clear(struct mailbox_opened *o)
+{
+	message_unref(TAKE(o->message));
+	free(TAKE(o->key));
+}
+
 /* Only clients' own files can be changed. */
 static int
 check_file(struct mailbox *m, int64_t ino)

@@ -110,6 +110,18 @@ struct mailbox_data {
 /* may_wait false: -EINPROGRESS instead of asking S3 or KMS. */
 int mailbox_read(struct mailbox *m, int64_t ino, off_t off, size_t size,
     bool may_wait, uint8_t *buf, struct mailbox_data *ret) MUST_CHECK;
+/* A message as it is opened, for who keeps a record of that; freed by
+ * mailbox_opened_clear. */
+struct mailbox_opened {
+	bool is_message; /* else nothing more is set; also when it fails */
+	char *key;	 /* of the object */
+	struct source_trace trace;
+	struct message *message; /* at hand for whoever reads it next */
+};
+/* Have the inode ready to be read, as mailbox_read would at its beginning. */
+int mailbox_open(struct mailbox *m, int64_t ino, bool may_wait,
+    struct mailbox_opened *ret) MUST_CHECK;
+void mailbox_opened_clear(struct mailbox_opened *o);
 ssize_t mailbox_write(struct mailbox *m, int64_t ino, const void *buf,
     size_t len, off_t off) MUST_CHECK;
 int mailbox_allocate(struct mailbox *m, int64_t ino, int mode, off_t off,

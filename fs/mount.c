@@ -206,6 +206,7 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 	m->ops.control = m->o.control;
 	m->ops.pool = o->pool;
 	m->ops.prefetch = o->prefetch;
+	m->ops.audit = o->audit;
 	m->ops.max_background = o->max_reads;
 	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

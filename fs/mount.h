@@ -16,6 +16,7 @@ struct mount_opts {
 	bool allow_other, read_only;
 	struct pool *pool;	/* where reads wait for S3 */
 	struct prefetch *prefetch;
+	struct audit *audit;	/* told of every open, or NULL */
 	unsigned max_reads;	/* READs that the kernel may send ahead */
 	/* The session is about to end (mount_stop, or unmounted from outside):
 	 * let go of what reads wait for. Called once, from a thread of

@@ -296,7 +296,10 @@ static void
 op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	begin(req, OPS_OPEN);
-	fuse_reply_err(req, ENOSYS);
+	if (ops_of(req)->audit != NULL)
+		ops_open_audited(req, ino, fi);
+	else
+		fuse_reply_err(req, ENOSYS);
 }
 
 static void
@@ -306,7 +309,7 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, ENOSYS);
 }
 
-/* Only of files that CREATE opened. */
+/* Only of files that CREATE opened, or OPEN with an audit. */
 static void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -371,8 +374,10 @@ static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
+	/* With an audit readers are followed by what they open. The request is
+	 * gone once it is answered. */
+	bool is_followed = ops_of(req)->audit == NULL, is_message;
 	struct prefetch *p = ops_of(req)->prefetch;
-	bool is_message;
 	int r;
 
 	begin(req, OPS_READ);
@@ -380,7 +385,7 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	if (r == -EINPROGRESS)
 		read_later(req, ino, size, off);
 	/* The reader has its answer, or waits for S3, while we look ahead. */
-	if (is_message && off == 0)
+	if (is_message && off == 0 && is_followed)
 		prefetch_read(p, (int64_t)ino, r != -EINPROGRESS);
 }
 

@@ -2,16 +2,18 @@
  *
  * I/O is by inode: OPEN, FLUSH and RELEASE are left to the kernel (it is told
  * ENOSYS once, which no program sees), so that a read is at most one READ and a
- * re-read none. FUSE's own threads never wait for S3 or KMS: a READ or GETXATTR
- * that has to is answered from the pool. Attributes and names are cached by the
- * kernel without limit and taken back by notification. The one place that
- * decides which errno a program sees: ops_errno(). */
+ * re-read none. With an audit OPEN is not (ops_open.c). FUSE's own threads never
+ * wait for S3 or KMS: a READ, GETXATTR or audited OPEN that has to is answered
+ * from the pool. Attributes and names are cached by the kernel without limit and
+ * taken back by notification. The one place that decides which errno a program
+ * sees: ops_errno(). */
 #ifndef SESFS_FS_OPS_H
 #define SESFS_FS_OPS_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "fs/audit.h"
 #include "fs/held.h"
 #include "fs/mailbox.h"
 #include "store/pool.h"
@@ -41,12 +43,13 @@ enum ops_count {
 	OPS_COUNTS
 };
 
-/* The userdata of the FUSE session. Zeroed, then ops_init; the first four are
+/* The userdata of the FUSE session. Zeroed, then ops_init; the first five are
  * the caller's to set. */
 struct ops {
 	struct mailbox *mailbox;
 	struct pool *pool;
 	struct prefetch *prefetch;
+	struct audit *audit; /* told of every open; NULL: nobody is */
 	const char *control; /* answered as the root's user.sesfs.control */
 	unsigned max_background; /* requests the kernel may queue ahead */
 	atomic_uint_fast64_t count[OPS_COUNTS];

@@ -69,6 +69,12 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 /* Directories that are still open when the session has ended. */
 void ops_close_listings(struct ops *o);
 
+/* ---- ops_open.c ---- */
+
+/* OPEN with an audit. */
+void ops_open_audited(fuse_req_t req, fuse_ino_t ino,
+    const struct fuse_file_info *fi);
+
 /* ---- ops_xattr.c ---- */
 
 void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,

@@ -1,0 +1,46 @@
+/* audit.h -- a record of who opened which message.
+ *
+ * One JSON object on one line for each message opened, to a file or to
+ * systemd's journal: when, which object, KMS's id of the call that unwrapped
+ * its key, and who. Never what is in the message. A line is written whole or
+ * the open it stands for must fail: audit_write() says so. Threads: any. */
+#ifndef SESFS_FS_AUDIT_H
+#define SESFS_FS_AUDIT_H
+
+#include <sys/types.h>
+
+#include "crypto/base.h"
+
+#define AUDIT_JOURNAL "journal" /* instead of a file name */
+
+struct audit;
+
+struct audit_opts {
+	const char *dest;	/* absolute file name, or AUDIT_JOURNAL */
+	const char *bucket;	/* outlive the audit, as the next two */
+	const char *mountpoint; /* NULL: a command opens, not a mount */
+	const char *socket;	/* of the journal; NULL: systemd's */
+};
+
+/* Files are appended to, and made with mode 0600. -errno of open(2), -ENOENT
+ * when there is no journal; logged. */
+int audit_open(const struct audit_opts *o, struct audit **ret) MUST_CHECK;
+void audit_close(struct audit *a);
+DEFINE_FREEP(struct audit, audit_close)
+
+/* Open the file again by its name, which may be another file now. When that
+ * fails, which is logged, lines go where they went. */
+void audit_reopen(struct audit *a);
+
+struct audit_event {
+	const char *key;	 /* of the object */
+	const char *kms_request; /* KMS's id of the call; "" = none was made */
+	uid_t uid;
+	pid_t pid; /* of a thread or process; 0 = one that we cannot see */
+};
+
+/* Write the line, before the message is let go. -EIO when it could not be
+ * written (logged); -ENOMEM. */
+int audit_write(struct audit *a, const struct audit_event *e) MUST_CHECK;
+
+#endif
