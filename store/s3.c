@@ -219,6 +219,20 @@ refine(const struct awserr *e, int err)
 	return err;
 }
 
+/* Another owner than is expected looks like a permission that is missing, but
+ * that AWS does not name one. */
+static void
+doubt_owner(const struct s3 *s, const struct awserr *e,
+    char why[AWS_WHY_MAX])
+{
+	size_t n = strlen(why);
+
+	if (s->owner[0] != '\0' && strcmp(e->code, "AccessDenied") == 0 &&
+	    strstr(e->message, "not authorized") == NULL)
+		snprintf(why + n, AWS_WHY_MAX - n, ", and %s own the bucket",
+		    s->owner);
+}
+
 /* Make the call, in the right region; log what went wrong for good. */
 static int
 perform(struct s3 *s, struct op *op, struct aws_reply *ret)
@@ -242,9 +256,10 @@ perform(struct s3 *s, struct op *op, struct aws_reply *ret)
 	if (r == -ENOENT || r == -ESTALE || r == -ECANCELED)
 		return log_debug(r, "s3: %s %s/%s: %s", op->verb, s->bucket,
 		    op->key, aws_why(ret, why, sizeof(why)));
+	aws_why_not(ret, op->action, why, sizeof(why));
+	doubt_owner(s, &ret->error, why);
 	return log_err(r, "s3: %s %s/%s: %s%s", op->verb, s->bucket, op->key,
-	    aws_why_not(ret, op->action, why, sizeof(why)),
-	    endpoint_doubt(r, s->flags));
+	    why, endpoint_doubt(r, s->flags));
 }
 
 static size_t
