@@ -15,6 +15,7 @@
 #define NO_ACCOUNT "ACCOUNT_ID" /* to be replaced by who reads it */
 #define NO_REGION "REGION"
 #define NO_BUCKET "BUCKET"
+#define IAM_POLICY_MAX 6144 /* characters of a managed policy */
 #define ALIAS_MAX (sizeof("alias/sesfs/") + S3_ARN_MAX)
 #define RULE_MAX 130 /* bytes of SET/RULE with the zero */
 
@@ -27,11 +28,12 @@ struct facts {
 
 /* ---- who and where ---- */
 
-/* What STS says; false when it cannot be asked, after a log line. The region is
+/* What STS says; false when it cannot be asked, after one line of the log. The region is
  * known without it, or not at all. */
 static bool
 ask(const struct config *c, struct facts *ret)
 {
+	struct creds_value v;
 	struct sts_identity id;
 	struct sts_opts o;
 	struct graph g;
@@ -43,8 +45,11 @@ ask(const struct config *c, struct facts *ret)
 	o = graph_sts_opts(&g);
 	if (g.region[0] == '\0')
 		o.region = "us-east-1"; /* it answers for all */
-	if ((r = sts_get_caller_identity(&o, &id)) == 0)
+	if ((r = creds_get(g.creds, &v)) == 0)
+		r = sts_get_caller_identity(&o, &id);
+	if (r == 0)
 		snprintf(ret->account, sizeof(ret->account), "%s", id.account);
+	creds_value_wipe(&v);
 	graph_close(&g);
 	return r == 0;
 }
@@ -191,6 +196,18 @@ key_policies(const struct facts *f, bool *ok)
 	return keys;
 }
 
+/* IAM counts the characters of a policy that are not blanks. */
+static void
+weigh(const json_t *policy)
+{
+	size_t len = json_dumpb(policy, NULL, 0, JSON_COMPACT);
+
+	if (len > IAM_POLICY_MAX)
+		cmd_fail(0, "policy: the identity policy has %zu characters, "
+		    "but IAM takes %d: name keys by ARN, or fewer of them",
+		    len, IAM_POLICY_MAX);
+}
+
 static int
 print_documents(const struct config *c)
 {
@@ -210,6 +227,7 @@ print_documents(const struct config *c)
 	if (f.f.queue_arn != NULL)
 		ok &= json_object_set_new(doc, "queue",
 		    policy_queue(&f.f)) == 0;
+	weigh(json_object_get(doc, "iam"));
 	if (!ok)
 		status = cmd_fail(1, "policy: out of memory");
 	else if (text_dump(stdout, doc, JSON_INDENT(2)) < 0)
@@ -245,6 +263,9 @@ print_setup(const struct config *c)
 	if (strncmp(c->location.bucket, "arn:", 4) == 0)
 		return cmd_fail(EXIT_USE, "--%s makes a bucket: name it, "
 		    "rather than an access point", language);
+	if (c->kms_key.n > POLICY_KEYS_MAX)
+		return cmd_fail(EXIT_USE, "--%s: more than %d keys", language,
+		    POLICY_KEYS_MAX);
 	s.alias = new_alias(c, buf);
 	if (strncmp(s.alias, "alias/", 6) != 0 ||
 	    strncmp(s.alias, "alias/aws/", 10) == 0)

@@ -54,8 +54,10 @@ json_t *policy_queue(const struct policy_facts *f) MUST_CHECK;
  * the key, of that alias; of `f` it knows better what account, region and queue
  * are, and takes its own key for the first of f->key and, where it is the same
  * as that, for f->seal_key. Returns 0; -ENOMEM. */
+#define POLICY_KEYS_MAX 64
 struct policy_setup {
-	const struct policy_facts *f; /* rule_set and rule are there */
+	const struct policy_facts *f; /* rule_set and rule are there, and at
+				       * most POLICY_KEYS_MAX keys */
 	const char *alias;	      /* "alias/mail" */
 };
 int policy_terraform(const struct policy_setup *s, FILE *out) MUST_CHECK;

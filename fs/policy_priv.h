@@ -53,7 +53,6 @@ void policy_for_keys(struct policy_maker *m,
     void (*say)(struct policy_maker *, const struct policy_keys *));
 
 /* policy_setup.c: the facts of a set-up, in the words of its language. */
-#define POLICY_KEYS_MAX 64
 #define POLICY_NAME_MAX (sizeof("sesfs-") + 63)
 
 struct policy_words {

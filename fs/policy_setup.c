@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ policy_see(const struct policy_setup *s, const struct policy_words *w,
 		ret->f.ses_account = w->account;
 	ret->f.queue_arn = w->queue_arn;
 	ret->key[n++] = w->key_arn;
-	for (size_t i = 1; i < f->key_len && n < POLICY_KEYS_MAX; i++)
+	assert(f->key_len <= POLICY_KEYS_MAX);
+	for (size_t i = 1; i < f->key_len; i++)
 		ret->key[n++] = f->key[i];
 	ret->f.key = ret->key;
 	ret->f.key_len = n;

@@ -3,13 +3,14 @@ of it left out, what needs that part fails and says which it is, and nothing
 else does. The cloud enforces it."""
 import base64
 import copy
+import errno
 import json
 import os
 import re
 import shutil
 
-from harness import (KEY, VECTORS, equal, is_served, main, read, sha256, until,
-                     wipe_page_cache)
+from harness import (KEY, VECTORS, equal, is_served, main, raises, read,
+                     sha256, until, wipe_page_cache)
 
 ACCOUNT = "123456789012"
 SECOND = (f"arn:aws:kms:us-east-1:{ACCOUNT}:key/"
@@ -157,6 +158,16 @@ def test_formats(bench):
     use(bench, Reader(bench, "--accept", "+cbc,instruction,renamed,plain",
                       "--kms-key", KEY, "--kms-key", SECOND, "--kms-key",
                       "alias/multi"), want)
+
+
+def test_owner(bench):
+    """Somebody else's bucket: AWS says as little as of any refusal."""
+    generated(bench, "in/", 1)
+    reader = Reader(bench, "--kms-key", KEY, "--expected-bucket-owner",
+                    "210987654321")
+    _, err, _ = reader.run("sync", ok=(1,), both=True)
+    assert ("the policy must allow s3:ListBucket, and 210987654321 own the "
+            "bucket") in err, err
 
 
 # ---- one thing less ----
@@ -310,6 +321,40 @@ def each_part(bench, is_chosen, *args):
 def test_each_part(bench):
     each_part(bench, lambda what: True, "--kms-key", KEY,
               "--expected-bucket-owner", ACCOUNT)
+
+
+def test_errno(bench):
+    """What a program sees of it, when nothing is cached or sealed."""
+    want = generated(bench, "in/", 2)
+    args = ("--kms-key", KEY, "--seal-key", "none", "--cache-size", "0",
+            "--index", "envelope")
+    full = Reader(bench, *args).policy()["iam"]
+    for what, missing, doc in parts(full):
+        number = {("ReadMail", "s3:GetObject"): errno.EACCES,
+                  ("DecryptMailOfSes", "kms:Decrypt"): errno.EKEYREJECTED,
+                  }.get(missing[0])
+        if number is None or not what.startswith("without"):
+            continue
+        install(bench, full)
+        m = Reader(bench, *args, name=missing[0][0]).mount()
+        m.sync()
+        paths = list(m.by_key().values())
+        equal(len(paths), len(want), "messages")
+        install(bench, doc)
+        for p in paths:
+            raises(number, read, p)
+        assert f"the policy must allow {missing[0][1]}" in m.log(), m.log()
+        # Allowed again, it works again.
+        install(bench, full)
+        until("the messages", lambda: reads(paths))
+        m.stop()
+
+
+def reads(paths):
+    try:
+        return all(read(p) for p in paths)
+    except OSError:
+        return False
 
 
 def test_each_alias(bench):

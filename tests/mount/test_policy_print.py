@@ -39,6 +39,7 @@ def test_offline(bench):
     text = json.dumps(doc)
     assert "arn:aws:kms:REGION:ACCOUNT_ID:key/*" in text, text
     assert "ACCOUNT_ID stands for it" in err, err
+    equal(err.count("\n"), 3, f"lines: why not, and for what: {err}")
     assert "REGION stands for it" in err, err
     equal(list(doc), ["iam", "kms", "bucket"], "documents")
     equal(list(doc["kms"]), ["account"], "keys")
@@ -114,6 +115,20 @@ def test_refused(bench):
         out, err = say(bench, *args, ok=(2,))
         equal(out, "", "standard output")
         assert says in err and err.count("\n") == 1, (args, err)
+
+
+def test_size(bench):
+    """IAM would not take it: said here rather than there."""
+    few, many = ([x for i in range(n) for x in ("--kms-key", f"alias/a{i}")]
+                 for n in (3, 12))
+    for args, warns in (few, False), (many, True):
+        doc, err = say(bench, "--account", ACCOUNT, *args)
+        size = len(json.dumps(doc["iam"], separators=(",", ":")))
+        equal(size > 6144, warns, f"{size} characters")
+        equal(f"{size} characters" in err, warns, err)
+    many = [x for i in range(65) for x in ("--kms-key", f"alias/a{i}")]
+    _, err = say(bench, "--terraform", *many, ok=(2,))
+    assert "more than 64 keys" in err, err
 
 
 # A prefix that is a trap in every language.
