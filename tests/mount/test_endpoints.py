@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 
+import test_creds
 import tlsserver
 from harness import equal, main, need
 from proxy import proxy
@@ -111,6 +112,25 @@ def test_region_of_the_bucket(b):
         assert "eu-west-1" in notes["bucket"]["detail"], text
         equal(set(asked) - {"kms.eu-west-1.amazonaws.com:443"},
               {h + ":443" for h in hosts[:3]}, "hosts")
+
+
+def test_logins(b):
+    """Where credentials come from: STS by FIPS like all others, IAM Identity
+    Center, which has no such endpoints, by its own."""
+    test_creds.prepare(b, mails=1)
+    s3 = ["mail.s3-fips.us-east-1.amazonaws.com",
+          "kms-fips.us-east-1.amazonaws.com"]
+    logins = {"role": ["sts-fips.us-east-1.amazonaws.com"],
+              "sso": ["oidc.us-east-1.amazonaws.com",
+                      "portal.sso.us-east-1.amazonaws.com"]}
+    with aws(b, s3 + [h for hosts in logins.values() for h in hosts]) as asked:
+        for profile, hosts in logins.items():
+            test_creds.login(b, life=60)  # so short that it is refreshed
+            b.env["AWS_PROFILE"] = profile
+            asked.clear()
+            b.sesfs("sync", *b.common(os.path.join(b.work, profile)),
+                    "--fips", "s3://mail/in/")
+            equal(set(asked), {h + ":443" for h in s3 + hosts}, profile)
 
 
 def test_none(b):
