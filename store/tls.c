@@ -7,8 +7,8 @@
 #include "store/log.h"
 #include "store/tls.h"
 
-/* What SP 800-52r2 and the FIPS module both allow, without what needs an
- * integrity check of its own (CCM aside, which no server of AWS offers). */
+/* AES-GCM under ephemeral keys: of what SP 800-52 recommends for TLS 1.2 and
+ * 1.3, and OpenSSL's FIPS module has. */
 #define FIPS_TLS12 "ECDHE-ECDSA-AES256-GCM-SHA384:"                            \
 		   "ECDHE-RSA-AES256-GCM-SHA384:"                              \
 		   "ECDHE-ECDSA-AES128-GCM-SHA256:"                            \

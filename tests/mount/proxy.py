@@ -47,6 +47,13 @@ class Server(relay.Server):
             super().handle_error(request, client_address)
 
 
+def forget_proxies(env):
+    """What the machine's own environment says of them is not to count."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        env.pop(name, None)
+        env.pop(name.upper(), None)
+
+
 @contextlib.contextmanager
 def proxy(peer, want=None, status=200, pair=None):
     """want: the Proxy-Authorization it asks for; pair: certificate and key, to

@@ -7,7 +7,7 @@ import os
 import test_creds
 import tlsserver
 from harness import equal, main, need
-from proxy import proxy
+from proxy import forget_proxies, proxy
 
 POINT = "arn:aws:s3:us-west-2:123456789012:accesspoint/ses-mail"
 LISTED = ("--index=envelope",)  # no need of KMS
@@ -70,6 +70,7 @@ def aws(b, hosts):
     with tlsserver.front(b, cert=cert, key=key) as server:
         with proxy(server.port) as p:
             del b.env["AWS_ENDPOINT_URL"]
+            forget_proxies(b.env)
             b.env.update(https_proxy=f"http://127.0.0.1:{p.server_port}",
                          AWS_CA_BUNDLE=cert)
             yield p.asked
@@ -131,6 +132,24 @@ def test_logins(b):
             b.sesfs("sync", *b.common(os.path.join(b.work, profile)),
                     "--fips", "s3://mail/in/")
             equal(set(asked), {h + ":443" for h in s3 + hosts}, profile)
+
+
+def test_owner_and_payer(b):
+    """What the two options are for, against a bucket that wants them."""
+    b.cloud.generate("mail", "in/", 1)
+    b.cloud.admin("bucket", "bucket", bucket="mail", requester_pays=1,
+                  owner="210987654321")
+    for i, (options, good) in enumerate((
+            (["--requester-pays"], True), ([], False),
+            (["--requester-pays", "--expected-bucket-owner=210987654321"],
+             True),
+            (["--requester-pays", "--expected-bucket-owner=123456789012"],
+             False))):
+        _, err, code = b.sesfs(
+            "sync", *b.common(os.path.join(b.work, f"s{i}")), *options,
+            "s3://mail/in/", ok=None, both=True)
+        equal(code == 0, good, f"{options}: {err}")
+        assert good or "AccessDenied" in err, err
 
 
 def test_none(b):

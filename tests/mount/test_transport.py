@@ -9,13 +9,14 @@ import warnings
 
 import tlsserver
 from harness import Skip, equal, main, need
-from proxy import proxy
+from proxy import forget_proxies, proxy
 
 LOCAL = "DNS:localhost,IP:127.0.0.1"
 
 
 def prepare(b, mails=1):
     need("openssl")
+    forget_proxies(b.env)
     b.cloud.generate("mail", "in/", mails)
 
 
