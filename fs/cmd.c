@@ -66,8 +66,8 @@ cmd_state_dir(const char *mountpoint, char ret[CMD_PATH_MAX])
 		return cmd_fail(1, "%s: %s", mountpoint, strerror(errno));
 	ret[n] = '\0';
 	if ((slash = strrchr(ret, '/')) == NULL)
-		return cmd_fail(1, "%s: its daemon does not say where to ask",
-		    mountpoint);
+		return cmd_fail(1, "%s: its daemon does not say where to "
+		    "ask; is it another version? mount again", mountpoint);
 	*slash = '\0';
 	return 0;
 }
@@ -95,10 +95,12 @@ cmd_ask(const char *state_dir, const char *request,
 	case 0:
 		return 0;
 	case -EREMOTEIO:
-		return cmd_fail(1, "the daemon answers: %s", why);
+		return cmd_fail(1, "the daemon answers: %s; its log says "
+		    "more", why);
 	case -ECONNREFUSED:
 	case -ENOENT:
-		return cmd_fail(1, "no daemon answers in %s", state_dir);
+		return cmd_fail(1, "no daemon answers in %s; is it still "
+		    "mounted?", state_dir);
 	case -EACCES:
 		return cmd_fail(1, "%s: only the user who mounted it and root "
 		    "may ask", state_dir);

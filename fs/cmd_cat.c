@@ -92,9 +92,11 @@ print_message(struct graph *g, struct audit *audit, const struct object *o)
 	int r = source_open_traced(g->source, o->id, &trace, &m);
 
 	if (r == -EBADMSG)
-		return cmd_fail(1, "refused: not a byte of it is trustworthy");
+		return cmd_fail(1, "refused: not a byte of it is "
+		    "trustworthy; the line above says why");
 	if (r == -ENOKEY)
-		return cmd_fail(1, "KMS refuses its key");
+		return cmd_fail(1, "KMS refuses its key; sesfs check says what "
+		    "is missing");
 	if (r == -ENOENT)
 		return cmd_fail(1, "it is gone from the bucket");
 	if (r < 0)
@@ -114,7 +116,8 @@ print_object(struct graph *g, struct audit *audit, const struct object *o)
 	case OBJECT_READY:
 		return print_message(g, audit, o);
 	case OBJECT_REFUSED:
-		return cmd_fail(1, "refused: %s", refusal_name(o->why));
+		return cmd_fail(1, "refused: %s; see REFUSALS in "
+		    "sesfs(7)", refusal_name(o->why));
 	case OBJECT_PENDING:
 		return cmd_fail(1, "not looked at yet; run sesfs sync");
 	case OBJECT_GONE:

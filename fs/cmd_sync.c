@@ -79,7 +79,8 @@ run_here(const struct config *c)
 		return cmd_fail(EXIT_INTERRUPTED, "interrupted; the next sync "
 		    "goes on where this one stopped");
 	if (r == -EAGAIN)
-		return cmd_fail(1, "some objects could not be fetched now");
+		return cmd_fail(1, "some objects could not be fetched now; the "
+		    "next sync tries them again");
 	return r < 0 ? cmd_fail(1, "sync: %s", graph_error(r)) : 0;
 }
 

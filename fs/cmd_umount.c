@@ -32,6 +32,7 @@ cmd_umount(const struct config *c)
 	if (state_dir[0] != '\0' &&
 	    statedir_wait_unlocked(state_dir, GONE_MS) < 0)
 		return cmd_fail(1, "%s: unmounted, but its daemon has not "
-		    "ended yet", c->mountpoint);
+		    "ended yet: it waits for what is open or under way",
+		    c->mountpoint);
 	return 0;
 }

@@ -43,7 +43,7 @@ print_result(const json_t *j)
 		    "messages were left out; --cache-size makes it larger\n",
 		    control_u64(j, "todo") - done);
 	return failed > 0 ? cmd_fail(1, "%" PRIu64 " messages could not be "
-	    "had; the log says why", failed) : 0;
+	    "had; the log of the mount says why", failed) : 0;
 }
 
 /* {"cmd":"warm"} with the folder, when one was named. */

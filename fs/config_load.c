@@ -396,7 +396,8 @@ settle_source(struct config *c, char *err)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (!is_url && c->source == NULL)
-		return bad(err, "section [%s] has no source", name);
+		return bad(err, "section [%s] has no source; give it one, "
+		    "s3://BUCKET/PREFIX", name);
 	if (location_parse(is_url ? name : c->source, &c->location, &why) < 0)
 		return bad(err, "%.200s: %s", is_url ? name : c->source, why);
 	return 0;

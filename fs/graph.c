@@ -130,8 +130,8 @@ settle_region(struct graph *g, const char *instance, bool may_guess)
 	} else if (may_guess) {
 		snprintf(g->region, sizeof(g->region), REGION_FIRST);
 	} else {
-		return log_err(r, "config: no --region given, and the bucket "
-		    "cannot be asked for its own");
+		return log_err(r, "config: the bucket cannot be asked for its "
+		    "region; give --region");
 	}
 	return 0;
 }

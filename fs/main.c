@@ -50,7 +50,8 @@ harden(void)
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0)
-		return cmd_fail(1, "cannot switch core dumps off: %s",
+		return cmd_fail(1, "cannot switch core dumps off: %s; does "
+		    "a sandbox forbid prctl(2) or setrlimit(2)?",
 		    strerror(errno));
 	return 0;
 }
@@ -72,7 +73,8 @@ prepare(const struct config *c)
 
 	log_set_level((enum log_level)c->log_level);
 	if ((r = log_open(log)) < 0)
-		return cmd_fail(1, "cannot log to %s: %s", log, strerror(-r));
+		return cmd_fail(1, "cannot log to %s: %s; choose another place "
+		    "with --log", log, strerror(-r));
 	if ((r = crypto_init((enum crypto_backend)c->crypto)) < 0)
 		return cmd_fail(1, "%s", r == -ENOTSUP ?
 		    "--crypto=sodium needs a CPU with AES instructions" :

@@ -50,7 +50,8 @@ run_fusermount(const char *mountpoint, bool lazy)
 	r = posix_spawnp(&pid, argv[0], NULL, NULL,
 	    __extension__(char *const *)(uintptr_t)argv, environ);
 	if (r != 0)
-		return log_err(-r, "mount: run fusermount3: %s", strerror(r));
+		return log_err(-r, "mount: run fusermount3: %s; is the package "
+		    "fuse3 installed?", strerror(r));
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -92,11 +93,12 @@ check_mountpoint(const char *path)
 		return log_err(-errno, "mount: %s: %s", path,
 		    strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return log_err(-ENOTDIR, "mount: %s: not a directory", path);
+		return log_err(-ENOTDIR, "mount: %s: not a directory; make one "
+		    "there, or name another", path);
 	if (mountinfo_read(path, &info) == 0 &&
 	    strcmp(info.type, "fuse.sesfs") == 0)
 		return log_err(-EBUSY, "mount: %s: sesfs is mounted there "
-		    "already", path);
+		    "already; sesfs umount it first", path);
 	return 0;
 }
 
@@ -161,13 +163,13 @@ open_session(struct mount *m)
 	if (r < 0)
 		return log_err(r, "mount: make a FUSE session: %s",
 		    strerror(-r));
-	if (fuse_session_mount(m->session, m->o.mountpoint) < 0)
-		return log_err(access("/dev/fuse", R_OK | W_OK) < 0 ? -ENODEV :
-								      -EACCES,
-		    "mount: %s: FUSE refused it (see above); is /dev/fuse "
-		    "there, fusermount3 installed, and user_allow_other set "
-		    "in /etc/fuse.conf if allow_other is asked for?",
-		    m->o.mountpoint);
+	if (fuse_session_mount(m->session, m->o.mountpoint) < 0) {
+		r = access("/dev/fuse", R_OK | W_OK) < 0 ? -ENODEV : -EACCES;
+		return log_err(r, "mount: %s: FUSE refused it (see above); is "
+		    "/dev/fuse there, fusermount3 installed, and "
+		    "user_allow_other set in /etc/fuse.conf if allow_other is "
+		    "asked for?", m->o.mountpoint);
+	}
 	m->is_mounted = true;
 	return 0;
 }

@@ -93,14 +93,17 @@ statedir_create(const char *dir)
 	if (r == 0 && mkdir(dir, 0700) < 0 && errno != EEXIST)
 		r = -errno;
 	if (r < 0)
-		return log_err(r, "state: create %s: %s", dir, strerror(-r));
+		return log_err(r, "state: create %s: %s; choose another with "
+		    "--state-dir", dir, strerror(-r));
 	if (stat(dir, &st) < 0)
 		return log_err(-errno, "state: %s: %s", dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return log_err(-ENOTDIR, "state: %s: not a directory", dir);
+		return log_err(-ENOTDIR, "state: %s: not a directory; choose "
+		    "another with --state-dir", dir);
 	if (st.st_uid != geteuid())
 		return log_err(-EACCES, "state: %s: belongs to another user "
-		    "(uid %u)", dir, (unsigned)st.st_uid);
+		    "(uid %u); choose another with --state-dir", dir,
+		    (unsigned)st.st_uid);
 	if ((st.st_mode & 077) != 0)
 		return log_err(-EACCES, "state: %s: others may enter it; "
 		    "chmod 700 it or choose another", dir);

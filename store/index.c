@@ -21,8 +21,8 @@ make_file(const char *path, bool read_only)
 
 	if (lstat(path, &st) == 0)
 		return S_ISREG(st.st_mode) ? 0 :
-		    log_err(-EUCLEAN, "index: open %s: not a regular file",
-			path);
+		    log_err(-EUCLEAN, "index: open %s: not a regular file; "
+			"move away what is there", path);
 	if (errno != ENOENT || read_only)
 		return errno == ENOENT ? -ENOENT :
 		    log_err(-errno, "index: open %s: %s", path,
@@ -69,8 +69,9 @@ check_source(struct index *ix, const char *source)
 	if (r < 0)
 		return r;
 	if (len != strlen(source) || memcmp(was, source, len) != 0)
-		return log_err(-EXDEV, "index: open %s: belongs to %.*s",
-		    ix->path, (int)len, was);
+		return log_err(-EXDEV, "index: open %s: belongs to %.*s; give "
+		    "each source a --state-dir of its own", ix->path,
+		    (int)len, was);
 	return 0;
 }
 
@@ -132,7 +133,7 @@ open_reader(struct index *ix)
 		return -ENOENT;
 	if (version < schema_version)
 		return log_err(-EUCLEAN, "index: open %s: has the schema of an "
-		    "older sesfs; mount or sync once", ix->path);
+		    "older sesfs; sesfs mount or sync makes it anew", ix->path);
 	return 0;
 }
 

@@ -115,12 +115,13 @@ schema_check(struct conn *c, int *ret_version)
 	if (app == 0 && version == 0 && pages <= 1)
 		return 0;
 	if (app != APPLICATION_ID || version < 1)
-		return log_err(-EUCLEAN, "index: open %s: not made by sesfs",
-		    c->path);
+		return log_err(-EUCLEAN, "index: open %s: not made by sesfs; "
+		    "move it away, or give another --state-dir", c->path);
 	if (version > schema_version)
 		return log_err(-EUCLEAN, "index: open %s: has schema version "
-		    "%lld, this program knows %d: it was used by a newer sesfs",
-		    c->path, (long long)version, schema_version);
+		    "%lld, this program knows %d: run the newer sesfs that "
+		    "used it, or give another --state-dir", c->path,
+		    (long long)version, schema_version);
 	*ret_version = (int)version;
 	return 0;
 }

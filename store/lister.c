@@ -127,8 +127,8 @@ accept_locked(struct lister *l, struct range *r, struct s3_page *p)
 		e = -ENOMEM;
 	else if (p->n > 0 && r->after != NULL &&
 	    strcmp(p->item[0].key, r->after) <= 0)
-		e = log_err(-EPROTO, "s3: list after %s: keys out of order",
-		    r->after);
+		e = log_err(-EPROTO, "s3: list after %s: keys out of order; this "
+		    "server does not list as S3 does", r->after);
 	if (e == 0 && !is_last)
 		e = move_on_locked(l, r, p);
 	/* An empty page with a token has nothing to say. */

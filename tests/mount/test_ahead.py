@@ -236,7 +236,7 @@ def test_warm_says_why_not(bench):
     bench.cloud.flip("mail", bad, 40)  # the same bytes under a new ETag
     bench.cloud.delete("mail", bench.cloud.manifest("mail")[8]["key"])
     out, err, _ = warm(bench, m, ok=(1,))
-    assert err.endswith("messages could not be had; the log says why"), err
+    assert err.endswith("messages could not be had; the log of the mount says why"), err
     m.stop()
     m.args += ["--cache-size", "0"]
     m.start()

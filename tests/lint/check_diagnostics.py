@@ -1,0 +1,101 @@
+"""sesfs(1) explains what sesfs says when something is wrong.
+
+usage: check_diagnostics.py SOURCE-ROOT
+
+Every text that is given to log_err(), log_warn(), cmd_fail() or bad() in fs/
+and store/ has an entry under DIAGNOSTICS, and every entry is such a text. In
+an entry a word in capitals stands for what is filled in, and "..." at its end
+for whatever follows: it is then about all texts that begin so. Of a format
+that is nothing but what is filled in, the texts count that the call may put
+there.
+"""
+import pathlib
+import re
+import sys
+
+CALL = re.compile(r"\b(?:log_err|log_warn|cmd_fail|bad)\(")
+STRING = r'"(?:[^"\\]|\\.)*"'
+LITERAL = re.compile(rf"{STRING}(?:\s*(?:{STRING}|PRI\w+))*")
+SPEC = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?"
+                  r"(?:hh|h|ll|l|z|j|t)?[a-zA-Z]")
+FILLED = "\0"  # what is filled in
+WORD = r"[A-Z][A-Z0-9]*"
+ESCAPES = {r"\(dq": '"', r"\(aq": "'", r"\-": "-", r"\&": "", r"\e": "\\"}
+
+
+def arguments(text, at):
+    """What stands between the parenthesis that ends at `at` and its
+    partner."""
+    depth = 1
+    for m in re.compile(rf"{STRING}|[()]").finditer(text, at):
+        depth += {"(": 1, ")": -1}.get(m.group(0), 0)
+        if depth == 0:
+            return text[at:m.start()]
+    return ""
+
+
+def joined(literal):
+    """A literal of several pieces as one text."""
+    pieces = re.findall(rf"{STRING}|PRI\w+", literal)
+    text = "".join("d" if p.startswith("PRI") else p[1:-1] for p in pieces)
+    return SPEC.sub(FILLED, text.replace('\\"', '"')).replace("%%", "%")
+
+
+def has_words(text):
+    return re.search("[a-z]", text) is not None
+
+
+def texts(source):
+    """What the calls of a source file may say."""
+    for call in CALL.finditer(source):
+        found = [joined(m.group(0)) for m in LITERAL.finditer(
+            arguments(source, call.end()))]
+        if not found:
+            continue  # the function itself
+        if has_words(found[0]):
+            yield found[0]
+        else:
+            yield from filter(has_words, found[1:])
+
+
+def pattern(entry):
+    """What an entry stands for."""
+    text = entry.removesuffix(" ...")
+    pieces = re.split(f"({WORD})", text)
+    for i, piece in enumerate(pieces):
+        pieces[i] = (f"(?:{FILLED}+|{piece})" if i % 2 else re.escape(piece))
+    return re.compile("".join(pieces) + (r"\Z" if text == entry else ""))
+
+
+def entries(page):
+    section = re.search(r"^\.Sh DIAGNOSTICS$(.*?)^\.Sh ", page, re.M | re.S)
+    for line in re.findall(r'^\.It "(.*)"$', section.group(1), re.M):
+        for escape, char in ESCAPES.items():
+            line = line.replace(escape, char)
+        yield line
+
+
+def main(root):
+    root = pathlib.Path(root)
+    said = {}
+    for folder in ("store", "fs"):
+        for path in sorted((root / folder).glob("*.c")):
+            for text in texts(path.read_text()):
+                said.setdefault(text, path.relative_to(root))
+    explained = list(entries((root / "man/sesfs.1").read_text()))
+    patterns = {e: pattern(e) for e in explained}
+    assert len(said) > 100, "the texts were not found"
+    bad = [f"{path}: not in DIAGNOSTICS of sesfs.1: "
+           + text.replace(FILLED, "%") for text, path in said.items()
+           if not any(p.match(text) for p in patterns.values())]
+    bad += [f"sesfs.1, DIAGNOSTICS: nothing says: {e}"
+            for e, p in patterns.items() if not any(map(p.match, said))]
+    bad += [f"sesfs.1, DIAGNOSTICS: twice: {e}" for e in patterns
+            if explained.count(e) > 1]
+    print("\n".join(bad) or f"diagnostics: {len(said)} texts, "
+          f"{len(explained)} entries")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
