@@ -19,7 +19,8 @@ static const char *const throttles[] = { "Throttling", "ThrottlingException",
 static const char *const transients[] = { "RequestTimeout",
 	"RequestTimeoutException", "InternalError", "InternalFailure",
 	"InternalServerError", "ServiceUnavailable", "KMSInternalException",
-	"DependencyTimeoutException", "KeyUnavailableException" };
+	"DependencyTimeoutException", "KeyUnavailableException",
+	"IDPCommunicationError" };
 
 static const char *const clocks[] = { "RequestTimeTooSkewed", "RequestExpired",
 	"RequestInTheFuture" };

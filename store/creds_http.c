@@ -48,6 +48,18 @@ make_url(const struct creds_http *c, char ret[CREDS_URL_MAX])
 	return n < CREDS_URL_MAX ? 0 : -EMSGSIZE;
 }
 
+/* Also a 400 may say "later": STS throttles with one, and passes on that an
+ * identity provider did not answer it. */
+static bool
+is_passing(const struct http_reply *r)
+{
+	struct awserr e;
+
+	awserr_parse(r, &e);
+	return r->status >= 500 || (r->status >= 400 &&
+	    awserr_judge(&e).failure.kind != RETRY_NEVER);
+}
+
 static int
 attempt(const struct creds_http *c, const char *url, struct http_reply *ret,
     char why[CREDS_WHY_MAX])
@@ -69,7 +81,7 @@ attempt(const struct creds_http *c, const char *url, struct http_reply *ret,
 	if (r < 0)
 		snprintf(why, CREDS_WHY_MAX, "%.80s: %.160s",
 		    c->endpoint->host, ret->why);
-	else if (ret->status == 429 || ret->status >= 500) {
+	else if (is_passing(ret)) {
 		creds_http_refused(ret, why);
 		r = -EAGAIN;
 	}

@@ -407,6 +407,8 @@ test_web(void)
 	bad(NULL, -EPROTO, "a malformed answer of STS");
 	net_post(&net, "set?sts_garbage=0&sts_reset=100&fault_limit=2", "");
 	good(NULL, ":assumed-role/web/pod", "web identity");
+	net_post(&net, "set?sts_reset=0&sts_throttle=100&fault_limit=2", "");
+	good(NULL, ":assumed-role/web/pod", "web identity");
 	/* The file is read anew for a renewal. */
 	net_post(&net, "reset", "");
 	CHECK_EQ(open_login(&l, NULL), 0);

@@ -30,6 +30,8 @@ static const struct {
 	{ 501, "NotImplemented", "", -EIO, RETRY_NEVER, AWSERR_NO_CURE },
 	{ 400, "RequestTimeout", "", -EAGAIN, RETRY_TRANSIENT,
 	    AWSERR_NO_CURE },
+	{ 400, "IDPCommunicationError", "", -EAGAIN, RETRY_TRANSIENT,
+	    AWSERR_NO_CURE },
 	{ 403, "RequestTimeTooSkewed", "", -EACCES, RETRY_NEVER,
 	    AWSERR_CLOCK },
 	{ 400, "InvalidSignatureException", "Signature expired: 2026 is now "
