@@ -62,6 +62,7 @@ append(struct check *k, const struct check_finding *f, const char *detail)
 	if (o->is_set) {
 		set_text(obj, "code", o->error.code);
 		set_text(obj, "request_id", o->error.request_id);
+		set_text(obj, "host_id", o->error.host_id);
 	}
 	set_text(obj, "missing", f->missing);
 	set_text(obj, "fix", f->fix);
