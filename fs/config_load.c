@@ -80,11 +80,18 @@ finish_endpoint(struct config *c, const char *option, const char *url,
 static int
 finish_access_point(struct config *c, char *err)
 {
+	struct s3_arn arn;
 	struct endpoint e;
 	const char *why;
+	size_t len;
 
-	if (!s3_arn_is(c->location.bucket))
+	if (!s3_arn_is(c->location.bucket) ||
+	    s3_arn_parse(c->location.bucket, &arn, &len, &why) < 0)
 		return 0;
+	if (c->region != NULL && strcmp(endpoint_partition(c->region),
+	    endpoint_partition(arn.region)) != 0)
+		return bad(err, "--region: %s is not of the access point's "
+		    "partition, as %s is", c->region, arn.region);
 	if (c->path_style)
 		return bad(err, "--path-style cannot go with an access point");
 	if (c->endpoint_url != NULL &&

@@ -11,6 +11,7 @@
 
 #include "crypto/envelope.h"
 #include "fs/value.h"
+#include "store/endpoint.h"
 
 static bool
 is_name(const char *want, const char *name, size_t len)
@@ -259,20 +260,17 @@ set_name(const char *text, char **field, char *why)
 static int
 set_url(const char *text, char **field, char *why)
 {
-	char buf[64];
+	struct endpoint e;
+	const char *fault;
 	size_t len;
-	int r = value_url(text);
+	int r;
 
-	if (r == -EACCES)
-		return no(why, -EINVAL,
-		    "credentials do not belong in a URL");
-	if (r < 0)
-		return no(why, -EINVAL, "\"%s\" is not a URL like "
-		    "https://host:port", shown(text, buf));
+	if (endpoint_parse(text, &e, &fault) < 0)
+		return no(why, -EINVAL, "needs a URL like https://host:port; "
+		    "this one %s", fault);
 	if ((r = set_text(field, text)) < 0)
 		return r;
-	len = strlen(*field);
-	if ((*field)[len - 1] == '/')
+	for (len = strlen(*field); (*field)[len - 1] == '/'; len--)
 		(*field)[len - 1] = '\0';
 	return 0;
 }

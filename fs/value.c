@@ -173,62 +173,6 @@ value_date(const char *text, int64_t *ret, int64_t *ret_end)
 	return 0;
 }
 
-/* The authority part of an http(s) URL. */
-static bool
-authority(const char *url, const char **ret, size_t *ret_len)
-{
-	if (strncmp(url, "https://", 8) == 0)
-		url += 8;
-	else if (strncmp(url, "http://", 7) == 0)
-		url += 7;
-	else
-		return false;
-	*ret = url;
-	*ret_len = strcspn(url, "/?#");
-	return true;
-}
-
-int
-value_url(const char *text)
-{
-	const char *host, *colon;
-	size_t len;
-	uint64_t port;
-	char digits_[8] = "";
-
-	if (!authority(text, &host, &len))
-		return -EINVAL;
-	if (memchr(host, '@', len) != NULL)
-		return -EACCES;
-	if (len == 0 || (host[len] != '\0' && strcmp(host + len, "/") != 0))
-		return -EINVAL;
-	for (size_t i = 0; i < len; i++)
-		if (host[i] <= ' ' || host[i] >= 0x7f || host[i] == '\\')
-			return -EINVAL;
-	if (host[0] == '[') {
-		const char *end = memchr(host, ']', len);
-
-		if (end == NULL)
-			return -EINVAL;
-		colon = end + 1 < host + len ? end + 1 : NULL;
-		if (colon != NULL && *colon != ':')
-			return -EINVAL;
-	} else {
-		colon = memchr(host, ':', len);
-		if (colon == host)
-			return -EINVAL;
-	}
-	if (colon == NULL)
-		return 0;
-	len -= (size_t)(colon + 1 - host);
-	if (len >= sizeof(digits_))
-		return -EINVAL;
-	memcpy(digits_, colon + 1, len);
-	if (value_count(digits_, &port) < 0 || port == 0 || port > 65535)
-		return -EINVAL;
-	return 0;
-}
-
 /* Edit distance (insert, delete, replace, swap of neighbours), at most
  * NEAREST_MAX letters of either. */
 #define NEAREST_MAX 32

@@ -29,10 +29,6 @@ int value_bool(const char *text, bool *ret) MUST_CHECK;
  * beginning in *ret, of the second after its end in *ret_end. */
 int value_date(const char *text, int64_t *ret, int64_t *ret_end) MUST_CHECK;
 
-/* An http(s) URL of an endpoint: scheme, host, optional port, optional path
- * that is "/" at most. -EINVAL; -EACCES when it has credentials in it. */
-int value_url(const char *text) MUST_CHECK;
-
 /* The word of `words` (n of them) that `text` was most likely meant to be, or
  * NULL when none is near. */
 const char *value_nearest(const char *text, const char *const *words,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs/config.h"
+#include "store/endpoint.h"
 #include "tests/fuzz/fuzz.h"
 
 #define WORDS_MAX 8
@@ -11,10 +12,14 @@
 static void
 check_values(const struct config *c)
 {
+	struct endpoint e;
+	const char *why;
+
 	MUST(c->jobs <= 1024);
 	MUST(c->umask <= 0777);
 	MUST(c->kms_key.n == 0 || c->kms_key.item != NULL);
-	MUST(c->endpoint_url == NULL || strchr(c->endpoint_url, '@') == NULL);
+	MUST(c->endpoint_url == NULL || (endpoint_parse(c->endpoint_url, &e,
+	    &why) == 0 && strchr(e.host, '@') == NULL));
 	MUST(c->state_dir == NULL || c->state_dir[0] == '/');
 }
 

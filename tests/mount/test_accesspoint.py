@@ -58,6 +58,8 @@ def test_refused(b):
             "--path-style")
     refused(b, "an access point needs a host name there, not 127.0.0.1",
             source, f"--endpoint-url={b.cloud.url}")
+    refused(b, "cn-north-1 is not of the access point's partition", source,
+            "--region=cn-north-1")
     refused(b, "Multi-Region Access Points are not supported",
             "s3://arn:aws:s3::123456789012:accesspoint/mail.mrap")
     refused(b, "S3 Object Lambda access points are not supported",

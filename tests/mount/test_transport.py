@@ -182,6 +182,17 @@ def test_plain(b):
          AWS_EC2_METADATA_DISABLED="true")
 
 
+def test_path(b):
+    """An endpoint's own path stands first, and is signed: the cloud does find
+    no fault with it but that there is no such bucket."""
+    prepare(b)
+    with tlsserver.front(b) as server:
+        _, err, code = sync(b, f"http://localhost:{server.port}/gate/", ok=None)
+        assert code != 0 and "NoSuchBucket" in err, (code, err)
+        assert all(r.split(" ")[1].startswith("/gate/mail")
+                   for r in server.all("request")), server.all("request")
+
+
 # ---- proxies ----
 
 NAME = "s3.sesfs.invalid"  # the proxy alone knows where that is

@@ -145,42 +145,6 @@ test_date(void)
 }
 
 static void
-test_url(void)
-{
-	static const struct {
-		const char *text;
-		int want;
-	} cases[] = {
-		{ "https://s3.example.com", 0 },
-		{ "https://s3.example.com/", 0 },
-		{ "http://127.0.0.1:9000", 0 },
-		{ "http://127.1.2.3", 0 },
-		{ "http://localhost:9000/", 0 },
-		{ "http://[::1]:9000", 0 },
-		{ "http://[::1]", 0 },
-		{ "http://[fd00::1]:80", 0 },
-		{ "https://key:secret@s3.example.com", -EACCES },
-		{ "https://key@s3.example.com", -EACCES },
-		{ "ftp://s3.example.com", -EINVAL },
-		{ "s3.example.com", -EINVAL },
-		{ "https://", -EINVAL },
-		{ "https://:80", -EINVAL },
-		{ "https://h:0", -EINVAL },
-		{ "https://h:65536", -EINVAL },
-		{ "https://h:", -EINVAL },
-		{ "https://h:http", -EINVAL },
-		{ "https://h/path", -EINVAL },
-		{ "https://h?x=y", -EINVAL },
-		{ "https://h h", -EINVAL },
-		{ "https://[::1", -EINVAL },
-		{ "https://[::1]x", -EINVAL },
-	};
-
-	for (size_t i = 0; i < NELEMS(cases); i++)
-		CHECK_EQ_AT(i, value_url(cases[i].text), cases[i].want);
-}
-
-static void
 test_nearest(void)
 {
 	static const char *const words[] = { "region", "profile", "jobs",
@@ -209,7 +173,6 @@ main(void)
 	test_numbers();
 	test_bool();
 	test_date();
-	test_url();
 	test_nearest();
 	return check_done();
 }
