@@ -280,19 +280,27 @@ print_setup(const struct config *c)
 	return r < 0 ? cmd_fail(1, "policy: %s", strerror(-r)) : 0;
 }
 
+static bool
+is_utf8(const char *text)
+{
+	json_t *s = json_string(text);
+	bool ret = s != NULL;
+
+	json_decref(s);
+	return ret;
+}
+
 int
 cmd_policy(const struct config *c)
 {
-	json_t *prefix = json_string(c->location.prefix);
 	int status;
 
 	if (c->terraform && c->cloudformation)
 		return cmd_fail(EXIT_USE, "--terraform and --cloudformation "
 		    "exclude each other");
-	if (prefix == NULL)
+	if (!is_utf8(c->location.prefix))
 		return cmd_fail(1, "policy: the prefix is not UTF-8, so that "
 		    "no policy can name it");
-	json_decref(prefix);
 	status = c->terraform || c->cloudformation ? print_setup(c) :
 						     print_documents(c);
 	if (fflush(stdout) != 0)

@@ -248,6 +248,8 @@ class Trial:
         listed = {json.loads(r)["key"] for r in rows}
         self.expect("sync", code == 0 and set(self.want) <= listed)
         self.expect("other", not listed or set(self.other) <= listed)
+        rows = self.run(reader, "ls", "--refused", "--json")[0].splitlines()
+        self.refused = {json.loads(r)["reason"] for r in rows}
         self.bench.cloud.reset_counters()
         _, code = self.run(reader, "ls", "--json")
         self.expect("again", not listed or
@@ -312,6 +314,9 @@ def each_part(bench, is_chosen, *args):
         t.with_all_known(reader)
         what = f"{what}: {missing}"
         equal(t.failed, fails, what)
+        equal(t.refused, {"KMS_ACCESS"} if any(
+            sid.startswith("DecryptMail") for sid, _ in missing) else set(),
+            what + ": why mail is not shown")
         named = t.named.union(re.findall(r"the policy must allow (\S+)$",
                                          t.said, re.M))
         assert bool(named) == bool(missing), (what, t.said)

@@ -115,6 +115,11 @@ def test_refused(bench):
         out, err = say(bench, *args, ok=(2,))
         equal(out, "", "standard output")
         assert says in err and err.count("\n") == 1, (args, err)
+    access_point = f"s3://arn:aws:s3:us-east-1:{ACCOUNT}:accesspoint/mail"
+    _, err = say(bench, "--terraform", source=access_point, ok=(2,))
+    assert "rather than an access point" in err, err
+    _, err = say(bench, source="s3://mail/\udcff", ok=(1,))
+    assert "not UTF-8" in err, err
 
 
 def test_size(bench):
