@@ -393,6 +393,7 @@ run(struct call *c, struct aws_reply *ret)
 		if (r == 0 && is_success(c, &ret->http)) {
 			http_report(c->aws->http, lane_of(c->req), false);
 			give_budget(c->aws, lane_of(c->req), c->taken);
+			awserr_request_id(&ret->http, ret->error.request_id);
 			return 0;
 		}
 		if (ret->http.is_unsent)
@@ -432,8 +433,8 @@ note_outcome(int err, const struct aws_reply *r)
 	outcome.is_set = true;
 	outcome.why[0] = '\0';
 	if (err == 0) {
-		outcome.error = (struct awserr){ .status = r->http.status };
-		awserr_request_id(&r->http, outcome.error.request_id);
+		outcome.error = r->error;
+		outcome.error.status = r->http.status;
 		return;
 	}
 	outcome.error = r->error;
@@ -468,14 +469,6 @@ aws_reply_free(struct aws_reply *r)
 {
 	http_reply_free(&r->http);
 	r->error = (struct awserr){ .status = 0 };
-}
-
-void
-aws_request_id(const struct aws_reply *r, char ret[AWSERR_ID_MAX])
-{
-	awserr_request_id(&r->http, ret);
-	if (ret[0] == '\0')
-		memcpy(ret, r->error.request_id, AWSERR_ID_MAX);
 }
 
 const char *

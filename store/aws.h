@@ -74,7 +74,8 @@ struct aws_request {
 
 struct aws_reply {
 	struct http_reply http;
-	struct awserr error; /* of the last attempt, when the call failed */
+	struct awserr error; /* of the last attempt, when the call failed; its
+			      * request_id also when not */
 };
 
 /* Sign, send, and try again by the rules of retry.h until there is a 2xx
@@ -112,9 +113,6 @@ struct aws_outcome {
 };
 const struct aws_outcome *aws_outcome(void); /* of this thread; borrowed */
 void aws_outcome_clear(void);
-
-/* What AWS calls the (last) request; "" when it did not say. */
-void aws_request_id(const struct aws_reply *r, char ret[AWSERR_ID_MAX]);
 
 /* What AWS's clock is ahead of ours, seconds. */
 int64_t aws_clock_offset_s(struct aws *a);

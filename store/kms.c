@@ -162,7 +162,7 @@ call_for_answer(struct kms *k, const char *target, enum aws_op op,
 
 	memset(ret, 0, sizeof(*ret));
 	r = call(k, target, op, key_id, region, body, &reply, ret_why);
-	aws_request_id(&reply, ret_request);
+	memcpy(ret_request, reply.error.request_id, KMS_REQUEST_MAX);
 	if (r == 0 && (r = kms_json_answer((struct slice){
 	    reply.http.body.ptr, reply.http.body.len }, ret)) < 0)
 		log_err(r, "kms: %s: malformed reply (request %s)",
@@ -282,7 +282,8 @@ kms_describe_key(struct kms *k, const char *key_id, struct kms_key_info *ret,
 	buf_free(&body);
 	if (r == 0 && (r = kms_json_key_info((struct slice){
 	    reply.http.body.ptr, reply.http.body.len }, ret)) < 0)
-		log_err(r, "kms: describe key %s: malformed reply", key_id);
+		log_err(r, "kms: describe key %s: malformed reply (request %s)",
+		    key_id, reply.error.request_id);
 	aws_reply_free(&reply);
 	return r;
 }

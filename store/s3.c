@@ -305,8 +305,8 @@ s3_list(struct s3 *s, const char *prefix, const char *start_after,
 	r = perform(s, &op, &reply);
 	if (r == 0 && (r = s3_list_parse((struct slice){ reply.http.body.ptr,
 	    reply.http.body.len }, &want, ret, &why)) < 0)
-		log_err(r, "s3: list %s/%s: malformed reply: %s", s->bucket,
-		    prefix, why);
+		log_err(r, "s3: list %s/%s: malformed reply: %s (request %s)",
+		    s->bucket, prefix, why, reply.error.request_id);
 	aws_reply_free(&reply);
 	return r;
 }
@@ -417,8 +417,8 @@ fetch(struct s3 *s, struct op *op, const char *key, bool has_body,
 	op->req.path = path;
 	r = perform(s, op, &reply);
 	if (r == 0 && (r = take_object(&reply.http, has_body, ret, &why)) < 0)
-		log_err(r, "s3: %s %s/%s: malformed reply: %s", op->verb,
-		    s->bucket, key, why);
+		log_err(r, "s3: %s %s/%s: malformed reply: %s (request %s)",
+		    op->verb, s->bucket, key, why, reply.error.request_id);
 	if (r < 0)
 		s3_object_free(ret);
 	aws_reply_free(&reply);

@@ -70,8 +70,8 @@ sqs_get_attributes(const struct sqs_opts *o, struct sqs_attributes *ret)
 			sizeof(why)));
 	if (r == 0 && (r = sqs_json_attributes((struct slice){
 	    reply.http.body.ptr, reply.http.body.len }, ret)) < 0)
-		log_err(r, "sqs: get attributes of %s: malformed reply",
-		    o->url);
+		log_err(r, "sqs: get attributes of %s: malformed reply "
+		    "(request %s)", o->url, reply.error.request_id);
 	buf_free(&body);
 	aws_reply_free(&reply);
 	return r;

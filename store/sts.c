@@ -75,7 +75,8 @@ sts_get_caller_identity(const struct sts_opts *o, struct sts_identity *ret)
 		    aws_why(&reply, why, sizeof(why)), endpoint_doubt(r,
 		    endpoint_flags(o->fips, o->dual_stack)));
 	else if ((r = parse_identity(&reply.http, ret)) < 0)
-		log_err(r, "sts: get caller identity: malformed reply");
+		log_err(r, "sts: get caller identity: malformed reply "
+		    "(request %s)", reply.error.request_id);
 	aws_reply_free(&reply);
 	return r;
 }

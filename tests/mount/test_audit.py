@@ -36,11 +36,14 @@ def audited(bench, *args, count=8, **kw):
     return m
 
 
+def journal(bench):
+    return json.loads(bench.cloud.admin("log", "log", method="GET", n=4096))
+
+
 def unwrapped(bench):
     """{message id: KMS's id of the request} by KMS's own record."""
-    log = json.loads(bench.cloud.admin("log", "log", method="GET", n=4096))
     ret = {}
-    for e in log:
+    for e in journal(bench):
         if e["op"] == "kms.decrypt" and e["status"] == 200:
             context = json.loads(e["kms_context"])
             if "aws:ses:message-id" in context:
@@ -82,6 +85,8 @@ def test_two_users(bench):
         equal(set(e), {"time", "bucket", "key", "message_id", "kms_request",
                        "uid", "pid", "program", "mountpoint"})
     equal(sorted(e["time"] for e in got), [e["time"] for e in got])
+    agents = {e["user_agent"] for e in journal(bench)}
+    equal(agents, {"sesfs/" + bench.sesfs("--version").split()[1]})
     equal(os.stat(bench.audit).st_mode & 0o7777, 0o600)
     headers = bench.cloud.plain("mail", keys[0]).split(b"\r\n\r\n")[0]
     for line in headers.splitlines():
