@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import warnings
 
 import relay
@@ -71,7 +72,8 @@ def serve(o):
         server.context = make_context(o)
     say(port=server.server_port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdin.read()  # until whoever began this is gone
+    for line in sys.stdin:  # until whoever began this is gone
+        say(mark=line.strip())
 
 
 class Running:
@@ -91,11 +93,27 @@ class Running:
             else:
                 self.said.append(what)
 
+    def settle(self):
+        """Hear everything that it has said by now."""
+        mark = str(time.monotonic_ns())
+        self.process.stdin.write(mark + "\n")
+        self.process.stdin.flush()
+        until("the front's mark", lambda: {"mark": mark} in self.said)
+
     def all(self, kind):
+        self.settle()
         return [w[kind] for w in self.said if kind in w]
 
     def forget(self):
+        self.settle()
         self.said.clear()
+
+    def connections(self):
+        """How many there were, well or badly begun; there must be some."""
+        def begun():
+            return self.all("refused") + self.all("handshake")
+        until("a connection", begun)
+        return len(begun())
 
 
 @contextlib.contextmanager
