@@ -119,14 +119,19 @@ decide(struct permits *p, struct request *req, const struct iam_ask *ask)
 	enum iam_verdict v = IAM_ALLOWED;
 	size_t i;
 
-	if (__atomic_load_n(&p->n, __ATOMIC_ACQUIRE) == 0)
-		return v;
 	pthread_rwlock_rdlock(&p->lock);
 	i = find_locked(p, principal_of(req));
 	if (i < p->n)
 		v = iam_policy_decide(p->policy[i], ask);
 	pthread_rwlock_unlock(&p->lock);
 	return v;
+}
+
+bool
+permit_is_limited(const struct cloud *c, enum op op)
+{
+	return __atomic_load_n(&c->permits->n, __ATOMIC_ACQUIRE) > 0 ||
+	    settings_is_denied(&c->settings, op);
 }
 
 const char *

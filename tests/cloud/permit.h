@@ -22,6 +22,10 @@ void permits_reset(struct permits *p);
 /* The ARN of who asks: of a role's session, or the user's. */
 const char *permit_caller(const struct cloud *c, struct request *req);
 
+/* Is there anything to ask about this operation? When not, everybody may, and
+ * what permit_refuses() would want to know need not be gathered. */
+bool permit_is_limited(const struct cloud *c, enum op op);
+
 /* NULL when the caller may; else AWS's message, which names `shown` as the
  * resource (it is quoted by S3). Notes the denial in the log. */
 const char *permit_refuses(struct cloud *c, struct request *req,

@@ -60,16 +60,16 @@ bool
 s3_may(struct cloud *c, struct request *req, enum op op, const char *key,
     const char *prefix)
 {
-	const char *arn = arena_fmt(&req->arena, "arn:aws:s3:::%s%s%s",
-	    req->bucket != NULL ? req->bucket : "*", key != NULL ? "/" : "",
-	    key != NULL ? key : "");
 	struct pair context[2];
-	struct iam_ask ask = { op_action(op), arn, context, 0 };
+	struct iam_ask ask = { op_action(op), NULL, context, 0 };
 	struct bucket_info info;
 	const char *why;
 
-	if (ask.action == NULL)
+	if (ask.action == NULL || !permit_is_limited(c, op))
 		return true;
+	ask.resource = arena_fmt(&req->arena, "arn:aws:s3:::%s%s%s",
+	    req->bucket != NULL ? req->bucket : "*", key != NULL ? "/" : "",
+	    key != NULL ? key : "");
 	if (prefix != NULL)
 		context[ask.context_len++] = (struct pair){ "s3:prefix",
 			prefix };
@@ -78,7 +78,7 @@ s3_may(struct cloud *c, struct request *req, enum op op, const char *key,
 		context[ask.context_len++] = (struct pair){
 			"s3:ResourceAccount", info.owner };
 	why = permit_refuses(c, req, &ask, arena_fmt(&req->arena, "\"%s\"",
-	    arn));
+	    ask.resource));
 	if (why != NULL)
 		s3_error(req, 403, "AccessDenied", why);
 	return why == NULL;
