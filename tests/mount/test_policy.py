@@ -160,6 +160,31 @@ def test_formats(bench):
                       "alias/multi"), want)
 
 
+def test_rekey(bench):
+    """It needs what both seal keys need; without the old one's it makes anew
+    what was sealed."""
+    generated(bench, "in/", 2)
+    old = [Reader(bench, "--kms-key", KEY, name=n) for n in "ab"]
+    new = [Reader(bench, "--kms-key", KEY, "--seal-key", SECOND, name=n)
+           for n in "ab"]
+    before, after = old[0].policy()["iam"], new[0].policy()["iam"]
+    both = {**after, "Statement": before["Statement"] + after["Statement"]}
+    install(bench, before)
+    for r in old:
+        r.run("sync")
+    install(bench, both)
+    _, err, _ = new[0].run("rekey", both=True)
+    equal(err, "", "with both")
+    install(bench, after)
+    _, err, _ = new[1].run("rekey", both=True)
+    assert "the policy must allow kms:Decrypt" in err, err
+    assert "made anew" in err, err
+    bench.cloud.reset_counters()
+    for r in new:
+        r.run("ls")
+    equal(denials(bench), [], "what was denied")
+
+
 def test_owner(bench):
     """Somebody else's bucket: AWS says as little as of any refusal."""
     generated(bench, "in/", 1)
