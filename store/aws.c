@@ -8,6 +8,7 @@
 
 #include "store/aws.h"
 #include "store/aws_sign.h"
+#include "store/awscause.h"
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/stamp.h"
@@ -494,6 +495,7 @@ aws_why_not(const struct aws_reply *r, const char *action, char *buf,
     size_t size)
 {
 	char needed[AWSERR_ACTION_MAX];
+	const struct awscause *cause;
 	size_t n;
 
 	aws_why(r, buf, size);
@@ -501,5 +503,7 @@ aws_why_not(const struct aws_reply *r, const char *action, char *buf,
 	if (awserr_is_denied(&r->error, action, needed))
 		snprintf(buf + n, size - n, "; the policy must allow %s",
 		    needed);
+	else if ((cause = awscause_of(r->error.code)) != NULL)
+		snprintf(buf + n, size - n, "; %s", cause->advice);
 	return buf;
 }

@@ -98,8 +98,9 @@ void aws_reply_free(struct aws_reply *r); /* members, wiped */
  * network. Writes to buf and returns it. */
 const char *aws_why(const struct aws_reply *r, char *buf, size_t size);
 
-/* The same of a call that needs the IAM action; where policy refuses it: "...;
- * the policy must allow s3:GetObject". */
+/* The same of a call that needs the IAM action, with what to do: where policy
+ * refuses it "...; the policy must allow s3:GetObject", else what awscause.h
+ * has for the code, if anything. */
 const char *aws_why_not(const struct aws_reply *r, const char *action,
     char *buf, size_t size);
 

@@ -64,7 +64,7 @@ sts_get_caller_identity(const struct sts_opts *o, struct sts_identity *ret)
 	static const char body[] = "Action=GetCallerIdentity&"
 				   "Version=2011-06-15";
 	struct aws_reply reply;
-	char why[512];
+	char why[AWS_WHY_MAX];
 	int r;
 
 	*ret = (struct sts_identity){ .account = "" };
@@ -72,7 +72,8 @@ sts_get_caller_identity(const struct sts_opts *o, struct sts_identity *ret)
 	    &reply);
 	if (r < 0)
 		log_err(r, "sts: get caller identity: %s%s",
-		    aws_why(&reply, why, sizeof(why)), endpoint_doubt(r,
+		    aws_why_not(&reply, "sts:GetCallerIdentity", why,
+			sizeof(why)), endpoint_doubt(r,
 		    endpoint_flags(o->fips, o->dual_stack)));
 	else if ((r = parse_identity(&reply.http, ret)) < 0)
 		log_err(r, "sts: get caller identity: malformed reply "

@@ -152,19 +152,24 @@ def test_permissions(bench):
 
 def test_credentials(bench):
     prepared(bench)
-    for settings, cause, code in (
+    for settings, cause, code, advice in (
             ({"secret_key": "another"}, "secret-key",
-             "SignatureDoesNotMatch"),
+             "SignatureDoesNotMatch", "; give the secret key that goes with"),
             ({"secret_key": "testsecret", "access_key": "another"},
-             "access-key", "InvalidClientTokenId"),
+             "access-key", "InvalidClientTokenId",
+             "; give an access key that AWS knows"),
             ({"access_key": "test", "token_expired": "1"}, "expired",
-             "ExpiredToken")):
+             "ExpiredToken", "; log in again, or renew")):
         bench.cloud.set(**settings)
         report = run(bench, ok=(1,))
         is_as(report, "identity", "MISSING", cause, code=code,
               says="credentials from environment")
         is_as(report, "bucket", "MISSING", cause)
         equal(worst(report, "seal")["result"], "MISSING", cause)
+        # Who does not ask the doctor is told by the log.
+        _, err, _ = bench.sesfs("sync", *bench.common(state(bench)), SOURCE,
+                                both=True, ok=(1,))
+        assert advice in err, err
     bench.cloud.set(token_expired="0")
     for name in "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY":
         del bench.env[name]
