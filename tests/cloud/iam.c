@@ -85,7 +85,8 @@ static bool
 check_resource(const char *pattern, char *why)
 {
 	if (strcmp(pattern, "*") != 0 && strncmp(pattern, "arn:", 4) != 0)
-		return no(why, "Resource %.100s: neither * nor an ARN", pattern);
+		return no(why, "Resource %.100s: neither * nor an ARN",
+		    pattern);
 	return iam_is_pattern(pattern) ||
 	    no(why, "Resource %.100s: unknown policy variable", pattern);
 }

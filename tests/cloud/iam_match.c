@@ -85,7 +85,8 @@ static bool
 matches_arn(const char *p, const char *s, unsigned how)
 {
 	for (int i = 0; i < ARN_PARTS; i++) {
-		const char *p_end = end_of_part(p, i), *s_end = end_of_part(s, i);
+		const char *p_end = end_of_part(p, i);
+		const char *s_end = end_of_part(s, i);
 
 		if (!matches_span(p, p_end, s, s_end, how))
 			return false;

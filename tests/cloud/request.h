@@ -77,6 +77,7 @@ struct request {
 	const char *region; /* of the credential scope */
 	const char *caller; /* ARN of a role's session; NULL for the user */
 	const char *bucket, *key; /* NULL when the path has none */
+	const char *access_point; /* ARN by which it came, or NULL */
 
 	const char *fault; /* for the log, as are the next two */
 	const char *kms_key;

@@ -56,6 +56,18 @@ s3_error(struct request *req, int status, const char *code, const char *message)
 	error_end(req);
 }
 
+/* What policies call the bucket, or its object `key`. */
+static const char *
+arn_of(struct request *req, const char *key)
+{
+	if (req->access_point != NULL)
+		return arena_fmt(&req->arena, "%s%s%s", req->access_point,
+		    key != NULL ? "/object/" : "", key != NULL ? key : "");
+	return arena_fmt(&req->arena, "arn:aws:s3:::%s%s%s",
+	    req->bucket != NULL ? req->bucket : "*", key != NULL ? "/" : "",
+	    key != NULL ? key : "");
+}
+
 bool
 s3_may(struct cloud *c, struct request *req, enum op op, const char *key,
     const char *prefix)
@@ -67,9 +79,7 @@ s3_may(struct cloud *c, struct request *req, enum op op, const char *key,
 
 	if (ask.action == NULL || !permit_is_limited(c, op))
 		return true;
-	ask.resource = arena_fmt(&req->arena, "arn:aws:s3:::%s%s%s",
-	    req->bucket != NULL ? req->bucket : "*", key != NULL ? "/" : "",
-	    key != NULL ? key : "");
+	ask.resource = arn_of(req, key);
 	if (prefix != NULL)
 		context[ask.context_len++] = (struct pair){ "s3:prefix",
 			prefix };
@@ -179,6 +189,18 @@ endpoint_of_host(const char *host)
 	return NULL;
 }
 
+/* The ARN of NAME-ACCOUNT. */
+static const char *
+point_arn(struct request *req, const struct bucket_info *info)
+{
+	const char *dash = strrchr(info->access_point, '-');
+
+	return arena_fmt(&req->arena, "arn:aws:s3:%s:%s:accesspoint/%.*s",
+	    info->region, dash != NULL ? dash + 1 : "", dash != NULL
+		? (int)(dash - info->access_point)
+		: 0, info->access_point);
+}
+
 /* The bucket of a virtual-host style request, which may come by an access
  * point; NULL when the host is just an endpoint. */
 static const char *
@@ -191,9 +213,10 @@ bucket_of_host(struct cloud *c, struct request *req)
 	    end == host)
 		return NULL;
 	host = arena_str(&req->arena, host, (size_t)(end - 1 - host));
-	return store_behind(c->store, host, &info) < 0
-	    ? host
-	    : arena_str(&req->arena, info.name, strlen(info.name));
+	if (store_behind(c->store, host, &info) < 0)
+		return host;
+	req->access_point = point_arn(req, &info);
+	return arena_str(&req->arena, info.name, strlen(info.name));
 }
 
 static void

@@ -195,6 +195,22 @@ def test_owner(bench):
             "bucket") in err, err
 
 
+def test_access_point(bench):
+    """It has an ARN of its own, and so have the objects behind it."""
+    want = generated(bench, "in/", 2)
+    bench.cloud.admin("bucket", "bucket", bucket="mail",
+                      access_point=f"mail-point-{ACCOUNT}")
+    bench.env["AWS_ENDPOINT_URL_S3"] = f"http://localhost:{bench.cloud.port}"
+    point = f"arn:aws:s3:us-east-1:{ACCOUNT}:accesspoint/mail-point"
+    reader = Reader(bench, "--kms-key", KEY, source=f"s3://{point}/in")
+    use(bench, reader, want)
+    bucket = Reader(bench, "--kms-key", KEY).policy()["iam"]
+    install(bench, bucket)
+    reader.state += ".new"
+    _, err, _ = reader.run("sync", ok=(1,), both=True)
+    assert f's3:ListBucket on resource: "{point}"' in err, err
+
+
 # ---- one thing less ----
 
 QUEUE = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/events"
