@@ -28,8 +28,8 @@ struct facts {
 
 /* ---- who and where ---- */
 
-/* What STS says; false when it cannot be asked, after one line of the log. The region is
- * known without it, or not at all. */
+/* What STS says; false when it cannot be asked, after one line of the log. The
+ * region is known without it, or not at all. */
 static bool
 ask(const struct config *c, struct facts *ret)
 {

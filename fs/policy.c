@@ -175,7 +175,8 @@ policy_key(const struct policy_facts *f, const char *key)
 	if (is_mail_key(f, key)) {
 		policy_begin(&m, "SesEncryptsMail", "Allow");
 		policy_principal(&m, "Service", policy_text(&m, SES));
-		policy_put(&m, "Action", policy_text(&m, "kms:GenerateDataKey*"));
+		policy_put(&m, "Action",
+		    policy_text(&m, "kms:GenerateDataKey*"));
 		policy_put(&m, "Resource", policy_text(&m, "*"));
 		from_ses(&m);
 		policy_may_decrypt(&m, &itself);
@@ -232,7 +233,8 @@ policy_bucket(const struct policy_facts *f)
 	policy_put(&m, "Principal", policy_text(&m, "*"));
 	policy_put(&m, "Action", policy_text(&m, "s3:*"));
 	policy_put(&m, "Resource", whole_bucket(&m));
-	policy_when(&m, "Bool", "aws:SecureTransport", policy_text(&m, "false"));
+	policy_when(&m, "Bool", "aws:SecureTransport",
+	    policy_text(&m, "false"));
 	return policy_finish(&m);
 }
 

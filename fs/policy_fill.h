@@ -9,9 +9,10 @@
 
 #include "crypto/base.h"
 
-/* Write the lines (the last one NULL) to f with every blank filled in by `value`, which writes what
- * belongs there, `indent` being how far its line is indented. Returns 0; the
- * error of `value`; -EINVAL for an '@' without a name. */
+/* Write the lines (the last one NULL) to f with every blank filled in by
+ * `value`, which writes what belongs there, `indent` being how far its line is
+ * indented. Returns 0; the error of `value`; -EINVAL for an '@' that begins no
+ * blank. */
 typedef int policy_fill_fn(void *arg, FILE *f, const char *name,
     unsigned indent);
 int policy_fill(FILE *f, const char *const *lines, policy_fill_fn *value,

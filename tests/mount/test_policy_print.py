@@ -2,6 +2,7 @@
 CloudFormation and Terraform hold together: what they refer to is there, and
 their policies are those documents."""
 import json
+import os
 import re
 
 from harness import KEY, equal, main
@@ -100,6 +101,19 @@ def test_documents(bench):
                                "ArnLike": {"aws:SourceArn": rule}}, "SES")
     equal(doc["queue"]["Statement"][0]["Resource"],
           f"arn:aws:sqs:us-east-1:{ACCOUNT}:events", "queue")
+
+
+def test_manual(bench):
+    """PERMISSIONS of sesfs(1) names every action, and no other."""
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "man",
+                           "sesfs.1")) as f:
+        text = re.search(r"^.Sh PERMISSIONS$(.*?)^.Sh ", f.read(),
+                         re.M | re.S)[1]
+    doc, _ = say(bench, "--kms-key", KEY, "--queue", QUEUE)
+    actions = {a for s in doc["iam"]["Statement"] for a in as_list(
+        s["Action"])}
+    named = set(re.findall(r"\b(?:s3|kms|sqs):[A-Z]\w+", text))
+    equal(named - {"kms:ResourceAliases"}, actions, "actions")
 
 
 def test_refused(bench):
