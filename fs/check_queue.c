@@ -42,6 +42,24 @@ check_policy(struct check *k, const struct sqs_attributes *a)
 	}
 }
 
+/* Who sends to a queue under a KMS key must be allowed to use the key, and
+ * nobody can allow S3 that of AWS's own one. */
+static void
+check_key(struct check *k, const struct sqs_attributes *a)
+{
+	size_t len = strlen(a->kms_key);
+
+	if (len >= 13 && strcmp(a->kms_key + len - 13, "alias/aws/sqs") == 0)
+		check_note(k, &(struct check_finding){ "queue", CHECK_WARN,
+		    "queue-key", NULL, "encrypt it with SQS's own keys "
+		    "(SSE-SQS), or a KMS key of yours" }, "under %s S3 cannot "
+		    "send to it", a->kms_key);
+	else if (len > 0)
+		check_ok(k, "queue", "encrypted under %s, whose policy must "
+		    "allow s3.amazonaws.com kms:GenerateDataKey and "
+		    "kms:Decrypt", a->kms_key);
+}
+
 /* S3 sends to queues of the bucket's own region only. */
 static void
 check_region(struct check *k, const struct sqs_attributes *a)
@@ -101,6 +119,7 @@ check_queue(struct check *k)
 	check_ok(k, "queue", "%s, %" PRId64 " s to deal with a message, about %"
 	    PRId64 " waiting", a.arn, a.visibility_s, a.waiting + a.hidden);
 	check_policy(k, &a);
+	check_key(k, &a);
 	check_region(k, &a);
 	sqs_attributes_free(&a);
 }

@@ -44,7 +44,8 @@ struct sqs_attributes {
 	int64_t visibility_s;	 /* a received message is hidden so long */
 	int64_t waiting, hidden; /* messages, approximately */
 	char *policy;		 /* JSON; NULL when it has none */
-	bool has_own_key; /* a KMS key of the customer's encrypts it */
+	char kms_key[SQS_ARN_MAX]; /* that encrypts it: id, alias or ARN; "" for
+				    * SQS's own keys */
 };
 void sqs_attributes_free(struct sqs_attributes *a); /* members */
 

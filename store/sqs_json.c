@@ -43,12 +43,11 @@ take_number(const json_t *attributes, const char *name, int64_t *ret)
 }
 
 static bool
-take_arn(const json_t *attributes, char ret[SQS_ARN_MAX])
+take_text(const json_t *attributes, const char *name, char ret[SQS_ARN_MAX])
 {
-	const json_t *v = json_object_get(attributes, "QueueArn");
+	const json_t *v = json_object_get(attributes, name);
 
-	if (!json_is_string(v) || json_string_length(v) >= SQS_ARN_MAX ||
-	    strncmp(json_string_value(v), "arn:", 4) != 0)
+	if (!json_is_string(v) || json_string_length(v) >= SQS_ARN_MAX)
 		return false;
 	memcpy(ret, json_string_value(v), json_string_length(v) + 1);
 	return true;
@@ -64,7 +63,10 @@ sqs_json_attributes(struct slice json, struct sqs_attributes *ret)
 	int r = 0;
 
 	*ret = (struct sqs_attributes){ .policy = NULL };
-	if (!take_arn(a, ret->arn) ||
+	if (!take_text(a, "QueueArn", ret->arn) ||
+	    strncmp(ret->arn, "arn:", 4) != 0 ||
+	    (json_object_get(a, "KmsMasterKeyId") != NULL &&
+		!take_text(a, "KmsMasterKeyId", ret->kms_key)) ||
 	    !take_number(a, "VisibilityTimeout", &ret->visibility_s) ||
 	    !take_number(a, "ApproximateNumberOfMessages", &ret->waiting) ||
 	    !take_number(a, "ApproximateNumberOfMessagesNotVisible",
@@ -73,7 +75,6 @@ sqs_json_attributes(struct slice json, struct sqs_attributes *ret)
 	else if (policy != NULL && policy[0] != '\0' &&
 	    (ret->policy = strdup(policy)) == NULL)
 		r = -ENOMEM;
-	ret->has_own_key = json_object_get(a, "KmsMasterKeyId") != NULL;
 	json_decref(o);
 	if (r < 0)
 		*ret = (struct sqs_attributes){ .policy = NULL };

@@ -436,6 +436,13 @@ def test_queue(bench):
         cloud.admin("queue", "queue", queue="mail", policy=policy)
         is_as(run(bench, "--queue", url, ok=(0,)), "queue", "warn",
               "queue-policy", says=says, missing=missing)
+    cloud.admin("queue", "queue", queue="mail", policy=POLICY, kms_key=KEY)
+    report = run(bench, "--queue", url, ok=(0,))
+    assert "encrypted under " + KEY in str(report), report
+    cloud.admin("queue", "queue", queue="mail", kms_key="alias/aws/sqs")
+    is_as(run(bench, "--queue", url, ok=(0,)), "queue", "warn", "queue-key",
+          says="S3 cannot send to it")
+    cloud.admin("queue", "queue", queue="mail", kms_key="")
     cloud.set(deny="sqs:GetQueueAttributes")
     is_as(run(bench, "--queue", url, ok=(1,)), "queue", "MISSING", "denied",
           code="AccessDeniedException", missing="sqs:GetQueueAttributes")

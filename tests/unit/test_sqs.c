@@ -138,6 +138,8 @@ test_json(void)
 		"{\"Attributes\":{\"QueueArn\":\"x\"," NUMBERS "}}",
 		"{\"Attributes\":{\"QueueArn\":\"" ARN "\"}}",
 		"{\"Attributes\":{\"QueueArn\":\"" ARN "\"," NUMBERS
+		",\"KmsMasterKeyId\":7}}",
+		"{\"Attributes\":{\"QueueArn\":\"" ARN "\"," NUMBERS
 		",\"VisibilityTimeout\":\"-1\"}}" };
 	struct buf b = BUF_INIT(4096);
 	struct sqs_attributes a;
@@ -158,7 +160,7 @@ test_json(void)
 	CHECK_EQ(a.visibility_s, 30);
 	CHECK_EQ(a.waiting, 7);
 	CHECK_EQ(a.hidden, 1);
-	CHECK(a.has_own_key);
+	CHECK_STR(a.kms_key, "k");
 	sqs_attributes_free(&a);
 	for (size_t i = 0; i < NELEMS(malformed); i++) {
 		CHECK_EQ_AT(i, sqs_json_attributes(text(malformed[i]), &a),
