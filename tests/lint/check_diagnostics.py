@@ -7,7 +7,7 @@ and store/ has an entry under DIAGNOSTICS, and every entry is such a text. In
 an entry a word in capitals stands for what is filled in, and "..." at its end
 for whatever follows: it is then about all texts that begin so. Of a format
 that is nothing but what is filled in, the texts count that the call may put
-there.
+there. The findings of sesfs check have their names and causes there.
 """
 import pathlib
 import re
@@ -75,6 +75,42 @@ def entries(page):
         yield line
 
 
+def findings(root):
+    """Names and causes in the sources of sesfs check."""
+    source = "".join(p.read_text() for p in (root / "fs").glob("check_*.c"))
+    source += (root / "fs/cmd_check.c").read_text()
+    names = set(re.findall(r'check_(?:ok|skip)\(k, "([a-z]+)"', source))
+    names |= set(re.findall(r'check_call \w+ = \{ "([a-z]+)"', source))
+    names |= set(re.findall(r'\{ "([a-z]+)",\s*CHECK_', source))
+    causes = set(re.findall(r'CHECK_(?:WARN|MISSING),\s*"([a-z0-9-]+)"',
+                            source))
+    for words in re.findall(r"f\.cause = ([^;]+);|err == EROFS \? (.*?),",
+                            source):
+        causes |= set(re.findall(r'"([a-z0-9-]+)"', " ".join(words)))
+    for table in ("fs/check_cause.c", "store/awscause.c"):
+        causes |= set(re.findall(r'\{ "([a-z-]+)",\s',
+                                 (root / table).read_text()))
+    return names, causes
+
+
+def compare(what, have, explained):
+    return [f"sesfs.1, findings: {what} {x} is missing"
+            for x in sorted(have - explained)] + \
+           [f"sesfs.1, findings: {what} {x} does not exist"
+            for x in sorted(explained - have)]
+
+
+def check_findings(root, page):
+    text = re.search(r"^\.Ss Findings of check$(.*?)^\.S[hs] ", page,
+                     re.M | re.S).group(1)
+    names, causes = findings(root)
+    said = re.findall(r"^\.Li ([a-z0-9 ,-]+?)[ .,)]*$", text, re.M)
+    return compare("name", names, set(re.findall(r"^\.It Li (\w+)$", text,
+                                                 re.M))) + \
+        compare("cause", causes, {w for line in said
+                                  for w in re.split(" , ", line)} - {"code"})
+
+
 def main(root):
     root = pathlib.Path(root)
     said = {}
@@ -82,7 +118,8 @@ def main(root):
         for path in sorted((root / folder).glob("*.c")):
             for text in texts(path.read_text()):
                 said.setdefault(text, path.relative_to(root))
-    explained = list(entries((root / "man/sesfs.1").read_text()))
+    page = (root / "man/sesfs.1").read_text()
+    explained = list(entries(page))
     patterns = {e: pattern(e) for e in explained}
     assert len(said) > 100, "the texts were not found"
     bad = [f"{path}: not in DIAGNOSTICS of sesfs.1: "
@@ -92,6 +129,7 @@ def main(root):
             for e, p in patterns.items() if not any(map(p.match, said))]
     bad += [f"sesfs.1, DIAGNOSTICS: twice: {e}" for e in patterns
             if explained.count(e) > 1]
+    bad += check_findings(root, page)
     print("\n".join(bad) or f"diagnostics: {len(said)} texts, "
           f"{len(explained)} entries")
     return 1 if bad else 0
