@@ -148,7 +148,7 @@ check_region(struct check *k)
 		from = "the bucket";
 		break;
 	case GRAPH_REGION_OF_ENDPOINT:
-		from = "nothing, and an endpoint of your own";
+		from = "the endpoint URL or, where it names none, the default";
 		break;
 	case GRAPH_REGION_OF_INSTANCE:
 		from = "the instance";

@@ -64,6 +64,17 @@ login_setup(const struct graph *g)
 	};
 }
 
+/* What AWS's own hosts say, and what others pretend. */
+static void
+region_of_endpoint(const char *url, char ret[64])
+{
+	struct endpoint e;
+	const char *why;
+
+	if (endpoint_parse(url, &e, &why) < 0 || !endpoint_region(&e, ret))
+		snprintf(ret, 64, REGION_FIRST);
+}
+
 /* Where KMS is: as told, as the keys say, where the access point is, or as S3
  * said last time. */
 static enum graph_region
@@ -87,7 +98,7 @@ known_region(const struct graph *g, char ret[64])
 		return GRAPH_REGION_REMEMBERED;
 	}
 	if (c->endpoint_url != NULL) {
-		snprintf(ret, 64, REGION_FIRST); /* so others pretend */
+		region_of_endpoint(c->endpoint_url, ret);
 		return GRAPH_REGION_OF_ENDPOINT;
 	}
 	ret[0] = '\0';

@@ -32,7 +32,8 @@ enum graph_region {
 	GRAPH_REGION_GIVEN,	  /* --region or what stands for it */
 	GRAPH_REGION_OF_KEY,	  /* the ARN of --kms-key or --seal-key */
 	GRAPH_REGION_REMEMBERED,  /* the bucket's, when it was last seen */
-	GRAPH_REGION_OF_ENDPOINT, /* us-east-1, for an endpoint of one's own */
+	GRAPH_REGION_OF_ENDPOINT, /* what AWS's own host tells, us-east-1 for
+				   * an endpoint of one's own */
 	GRAPH_REGION_OF_BUCKET,
 	GRAPH_REGION_OF_INSTANCE,
 };

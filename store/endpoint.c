@@ -230,6 +230,48 @@ endpoint_parse(const char *url, struct endpoint *ret, const char **ret_why)
 	return 0;
 }
 
+/* Does what follows the region in a host belong to its partition? */
+static bool
+is_suffix(const char *s, const struct partition *p)
+{
+	if (strncasecmp(s, "vpce.", 5) == 0)
+		s += 5;
+	return strcasecmp(s, p->suffix) == 0 ||
+	    strcasecmp(s, p->dual_suffix) == 0;
+}
+
+/* As eu-west-1 or us-gov-east-1; not "s3-us-west-2", as hosts once had it. */
+static bool
+is_region_shaped(const char *s)
+{
+	size_t first = strspn(s, "abcdefghijklmnopqrstuvwxyz");
+	const char *last = strrchr(s, '-');
+
+	return endpoint_is_region(s) && first >= 2 && s[first] == '-' &&
+	    last > s + first && strspn(last + 1, "0123456789") ==
+	    strlen(last + 1);
+}
+
+bool
+endpoint_region(const struct endpoint *e, char ret[ENDPOINT_REGION_MAX])
+{
+	const char *label = e->host, *dot;
+
+	for (; (dot = strchr(label, '.')) != NULL; label = dot + 1) {
+		size_t n = (size_t)(dot - label);
+
+		if (n >= ENDPOINT_REGION_MAX)
+			continue;
+		memcpy(ret, label, n);
+		ret[n] = '\0';
+		if (is_region_shaped(ret) &&
+		    is_suffix(dot + 1, partition_of(ret)))
+			return true;
+	}
+	ret[0] = '\0';
+	return false;
+}
+
 int
 endpoint_choose(const char *url, const char *service, const char *region,
     unsigned flags, struct endpoint *ret)

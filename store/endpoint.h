@@ -62,6 +62,10 @@ const char *endpoint_doubt(int err, unsigned flags);
 int endpoint_parse(const char *url, struct endpoint *ret,
     const char **ret_why) MUST_CHECK;
 
+/* The region that a host of AWS's own tells, be it a public one or that of a
+ * VPC endpoint. False, and "", for all others. */
+bool endpoint_region(const struct endpoint *e, char ret[ENDPOINT_REGION_MAX]);
+
 /* The URL if given, else AWS's own. Errors of endpoint_parse() and
  * endpoint_aws(), logged. */
 int endpoint_choose(const char *url, const char *service, const char *region,

@@ -216,6 +216,44 @@ test_addresses(void)
 	}
 }
 
+static void
+test_regions_of_hosts(void)
+{
+	static const struct {
+		const char *host, *want; /* "": it tells none */
+	} t[] = {
+		{ "s3.eu-west-1.amazonaws.com", "eu-west-1" },
+		{ "S3.eu-west-1.AmazonAWS.com", "eu-west-1" },
+		{ "mail.s3-fips.dualstack.us-west-2.amazonaws.com",
+		    "us-west-2" },
+		{ "kms.us-gov-east-1.api.aws", "us-gov-east-1" },
+		{ "s3.cn-north-1.amazonaws.com.cn", "cn-north-1" },
+		{ "s3.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1" },
+		{ "bucket.vpce-0a1b-2c3d.s3.us-east-2.vpce.amazonaws.com",
+		    "us-east-2" },
+		{ "s3.amazonaws.com", "" },
+		{ "s3-us-west-2.amazonaws.com", "" },
+		{ "s3.cn-north-1.amazonaws.com", "" },
+		{ "s3.eu-west-1.amazonaws.com.evil.example", "" },
+		{ "s3.eu-west-1.example.com", "" },
+		{ "eu-west-1", "" },
+		{ "s3.eu-west.amazonaws.com", "" },
+		{ "s3.eu-1.amazonaws.com", "" },
+		{ "127.0.0.1", "" },
+		{ "[::1]", "" },
+		{ "us-east-1us-east-1us-east-1us-east-1.amazonaws.com", "" },
+	};
+	char region[ENDPOINT_REGION_MAX];
+	struct endpoint e = { .is_tls = true };
+
+	for (size_t i = 0; i < NELEMS(t); i++) {
+		strcpy(e.host, t[i].host);
+		CHECK_AT(i, endpoint_region(&e, region) ==
+		    (t[i].want[0] != '\0'));
+		CHECK_STR_AT(i, region, t[i].want);
+	}
+}
+
 /* Where a request for a bucket, or an access point, or ("-") neither goes;
  * region is what is signed for. */
 static int
@@ -272,5 +310,6 @@ main(int argc, char **argv)
 	test_urls();
 	test_buckets();
 	test_addresses();
+	test_regions_of_hosts();
 	return check_done();
 }
