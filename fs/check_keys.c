@@ -79,7 +79,9 @@ check_each_key(struct check *k)
 		check_key(k, k->c->kms_key.item[i]);
 	if (k->c->kms_key.n > 0)
 		return;
-	if (k->account[0] != '\0')
+	if (!k->has_creds)
+		check_skip(k, "key", "there are no credentials");
+	else if (k->account[0] != '\0')
 		check_ok(k, "key", "every key of account %s", k->account);
 	else
 		check_note(k, &(struct check_finding){ "key", CHECK_MISSING,

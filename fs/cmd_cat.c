@@ -100,7 +100,8 @@ print_message(struct graph *g, struct audit *audit, const struct object *o)
 	if (r == -ENOENT)
 		return cmd_fail(1, "it is gone from the bucket");
 	if (r < 0)
-		return cmd_fail(1, "%s", graph_error(r));
+		return cmd_fail(1, "cat: %s%s", graph_error(r),
+		    graph_advice(r));
 	if (cmd_record(audit, o->key, &trace) < 0)
 		return cmd_fail(1, "not shown without a line in the audit");
 	message_served(m, message_data(m).len);

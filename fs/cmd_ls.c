@@ -282,8 +282,9 @@ list(struct ls *ls)
 		return cmd_fail(1, "index: %s", strerror(-r));
 	if (ls->without > 0)
 		return cmd_fail(1, "the header fields of %" PRIu64 " messages "
-		    "could not be had: %s; --brief does without", ls->without,
-		    graph_error(ls->first_error));
+		    "could not be had: %s%s; --brief does without",
+		    ls->without, graph_error(ls->first_error),
+		    graph_advice(ls->first_error));
 	return 0;
 }
 

@@ -139,7 +139,7 @@ reach(struct served *s)
 		return 0;
 	}
 	return log_err(r, "mount: bucket %s: %s%s", bucket, graph_error(r),
-	    r == -EACCES ? "; sesfs check says what is missing" : "");
+	    graph_advice(r));
 }
 
 /* ---- life ---- */

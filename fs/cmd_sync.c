@@ -81,7 +81,8 @@ run_here(const struct config *c)
 	if (r == -EAGAIN)
 		return cmd_fail(1, "some objects could not be fetched now; the "
 		    "next sync tries them again");
-	return r < 0 ? cmd_fail(1, "sync: %s", graph_error(r)) : 0;
+	return r < 0 ? cmd_fail(1, "sync: %s%s", graph_error(r),
+			   graph_advice(r)) : 0;
 }
 
 /* ---- in the daemon ---- */

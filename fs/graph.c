@@ -549,6 +549,13 @@ graph_error(int err)
 	}
 }
 
+const char *
+graph_advice(int err)
+{
+	return err == -EACCES || err == -ENOKEY || err == -ENXIO ?
+	    "; sesfs check says what is missing" : "";
+}
+
 bool
 graph_is_offline(int err)
 {

@@ -78,8 +78,9 @@ int graph_reach(struct graph *g) MUST_CHECK;
  * network that is missing? */
 bool graph_is_offline(int err);
 
-/* An error of store/ in words. */
+/* An error of store/ in words, and what to do about it: "; ..." or "". */
 const char *graph_error(int err);
+const char *graph_advice(int err);
 
 /* The options of the bucket in this configuration; g->aws must be there. */
 struct s3_opts graph_s3_opts(const struct graph *g);

@@ -185,7 +185,8 @@ ask_all(struct creds *c)
 	} else if (r == -ENOENT) {
 		const char *list = buf_str(&tried);
 
-		snprintf(c->why, sizeof(c->why), "none found; tried %s",
+		snprintf(c->why, sizeof(c->why), "none found (see "
+		    "CREDENTIALS in sesfs(1)); tried %s",
 		    list != NULL ? list : "nothing");
 	}
 	buf_free(&tried);
