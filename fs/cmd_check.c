@@ -171,14 +171,20 @@ silence_log(const struct config *c)
 static void
 check_cloud(struct check *k)
 {
-	if (graph_open(k->c, GRAPH_CLOUD | GRAPH_TRY, &k->g) < 0) {
+	char why[DETAIL_MAX / 2] = "";
+	int r;
+
+	silence_log(k->c);
+	log_keep(why, sizeof(why));
+	r = graph_open(k->c, GRAPH_CLOUD | GRAPH_TRY, &k->g);
+	log_keep(NULL, 0);
+	aws_outcome_clear();
+	if (r < 0) {
 		check_note(k, &(struct check_finding){ "aws", CHECK_MISSING,
-		    "setting", NULL, "the setting that the line above names" },
-		    "nothing can be asked");
+		    "setting", NULL, "mend what this names" },
+		    "nothing can be asked: %s", why);
 		return;
 	}
-	aws_outcome_clear();
-	silence_log(k->c);
 	check_net(k);
 	check_bucket(k);
 	check_keys(k);

@@ -32,6 +32,9 @@ static struct {
 	bool to_syslog;		   /* [lock] */
 	int fd;			   /* [lock] */
 	struct seen seen[FORMATS]; /* [lock] */
+	char *kept;		   /* [lock] of log_keep(), or NULL */
+	size_t kept_size;	   /* [lock] */
+	atomic_bool is_keeping;
 } log_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.level = LOG_LEVEL_INFO,
@@ -77,6 +80,15 @@ log_get_level(void)
 {
 	return (enum log_level)atomic_load_explicit(&log_state.level,
 	    memory_order_relaxed);
+}
+
+void
+log_keep(char *buf, size_t size)
+{
+	LOCK_SCOPE(&log_state.lock);
+	log_state.kept = buf;
+	log_state.kept_size = size;
+	atomic_store(&log_state.is_keeping, buf != NULL);
 }
 
 /* C1 controls are the two bytes C2 80..C2 9F in UTF-8. */
@@ -163,25 +175,37 @@ admit_locked(const char *fmt, int64_t now_s, unsigned *ret_dropped)
 	return true;
 }
 
+static void
+keep_locked(const char *text)
+{
+	if (log_state.kept != NULL)
+		snprintf(log_state.kept, log_state.kept_size, "%s", text);
+}
+
 static PRINTF(2, 0) void
 log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char raw[LINE_MAX_BYTES], text[2 * LINE_MAX_BYTES];
+	bool is_shown = (int)level <= (int)log_get_level();
+	bool is_kept = level == LOG_LEVEL_ERR &&
+	    atomic_load(&log_state.is_keeping);
 	struct timespec now;
 	unsigned dropped;
 	int saved = errno;
 
-	if ((int)level > (int)log_get_level())
+	if (!is_shown && !is_kept)
 		return;
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	escape(raw, text, sizeof(text));
 	clock_gettime(CLOCK_MONOTONIC, &now);
 
 	LOCK_SCOPE(&log_state.lock);
+	if (is_kept)
+		keep_locked(text);
 	/* Who switched debug lines on wants all of them. */
 	if (log_get_level() == LOG_LEVEL_DEBUG)
 		emit_locked(level, text);
-	else if (admit_locked(fmt, now.tv_sec, &dropped)) {
+	else if (is_shown && admit_locked(fmt, now.tv_sec, &dropped)) {
 		char note[64];
 
 		if (dropped > 0) {

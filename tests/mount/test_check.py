@@ -405,7 +405,8 @@ def test_tls(bench):
                  bench.cloud.url.replace("http", "https"), ok=(1,))
     is_as(report, "tls", "MISSING", "tls")
     report = run(bench, "--ca-bundle", bench.work + "/none", ok=(1,))
-    is_as(report, "aws", "MISSING", "setting")
+    is_as(report, "aws", "MISSING", "setting", says="read CA bundle "
+          + bench.work + "/none: No such file")
 
 
 POLICY = json.dumps({"Statement": [{

@@ -22,6 +22,7 @@ count(const char *text, const char *what)
 int
 main(void)
 {
+	char kept[32] = "";
 	struct buf b = BUF_INIT(1 << 20);
 	const char *text;
 	char huge[5000];
@@ -48,6 +49,16 @@ main(void)
 	errno = EPIPE;
 	CHECK_EQ(log_err(0, "errno is kept"), 0);
 	CHECK_EQ(errno, EPIPE);
+	log_set_level(LOG_LEVEL_NONE);
+	CHECK_EQ(log_err(-1, "hidden, not kept"), -1);
+	log_keep(kept, sizeof(kept));
+	CHECK_EQ(log_warn(-1, "hidden: a warning"), -1);
+	CHECK_STR(kept, "");
+	CHECK_EQ(log_err(-1, "hidden: %s", "a\nb"), -1);
+	CHECK_STR(kept, "hidden: a\\x0ab");
+	log_keep(NULL, 0);
+	CHECK_EQ(log_err(-1, "hidden, not kept"), -1);
+	CHECK_STR(kept, "hidden: a\\x0ab");
 	CHECK_EQ(log_open("stderr"), 0);
 
 	CHECK_EQ(stat(path, &st), 0);
