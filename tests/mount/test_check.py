@@ -2,6 +2,7 @@
 not; what it calls that, and that the rest is tried all the same."""
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import platform
@@ -180,9 +181,17 @@ def test_credentials(bench):
                 "sso_start_url = https://corp.awsapps.com/start\n"
                 "sso_region = us-east-1\n[profile sso]\nsso_session = corp\n"
                 "sso_account_id = 123456789012\nsso_role_name = Mail\n")
+    os.makedirs(bench.work + "/.aws/sso/cache")
     for args, says in (([], "environment"),
                        (["--profile=sso"],
-                        "run: aws sso login --profile sso")):
+                        "run: aws sso login --profile sso"),
+                       (["--profile=sso"], "expired")):
+        if says == "expired":
+            bench.cloud.admin("logout", "sso-logout")
+            cache = hashlib.sha1(b"corp").hexdigest() + ".json"
+            with open(f"{bench.work}/.aws/sso/cache/{cache}", "wb") as f:
+                f.write(bench.cloud.admin("login", "sso-login", life=-1,
+                                          client_life=-1))
         report = run(bench, *args, ok=(1,))
         is_as(report, "identity", "MISSING", "credentials", says=says)
         for name in "bucket", "list", "get", "key", "seal":
@@ -219,6 +228,34 @@ def test_bucket(bench):
     is_as(report, "region", "warn", "region",
           says="the bucket is in eu-west-1, not us-east-1")
     is_as(report, "bucket", "ok", says="mail in eu-west-1")
+
+
+def test_region(bench):
+    """Which one, and by whom."""
+    prepared(bench)
+    os.makedirs(bench.work + "/.aws")
+    with open(bench.work + "/.aws/config", "w") as f:
+        f.write("[profile p]\nregion = us-east-1\n"
+                "aws_access_key_id = test\n"
+                "aws_secret_access_key = testsecret\n")
+    with open(bench.work + "/sesfs.conf", "w") as f:
+        f.write("[defaults]\nregion = us-east-1\n")
+    del bench.env["AWS_REGION"]
+    for args, env, common, by in (
+            (["--region=us-east-1"], {"AWS_REGION": "eu-west-1"}, True,
+             "--region"),
+            (["--config", bench.work + "/sesfs.conf"],
+             {"AWS_REGION": "eu-west-1"}, True, "sesfs.conf"),
+            ([], {"AWS_DEFAULT_REGION": "us-east-1"}, True,
+             "AWS_DEFAULT_REGION"),
+            (["--profile=p"], {}, True, "the profile"),
+            ([], {}, True, "the key's ARN"),
+            ([], {}, False, "the endpoint URL")):
+        was = dict(bench.env)
+        bench.env.update(env)
+        report = run(bench, *args, common=common, ok=(0,))
+        is_as(report, "region", "ok", says="us-east-1, by " + by)
+        bench.env = was
 
 
 def test_sample(bench):
