@@ -63,6 +63,11 @@ struct check_finding {
 void check_note(struct check *k, const struct check_finding *f,
     const char *fmt, ...) PRINTF(3, 4);
 
+/* The same with a line of the log or of http.h, which may end with "; " and what
+ * to do: that becomes the fix, instead of f->fix. before: what was tried. */
+void check_quote(struct check *k, const struct check_finding *f,
+    const char *before, const char *line);
+
 /* A call of AWS failed with err, as aws_outcome() has it: cause and fix are
  * worked out. fmt names what was asked for. */
 struct check_call {

@@ -50,7 +50,6 @@ note_peer(struct check *k, const char *name, const struct endpoint *e,
 		    p->host);
 }
 
-/* What http.h says may end with what to do about it. */
 static void
 note_absence(struct check *k, const char *name, const struct endpoint *e,
     enum check_result if_not, const struct check_peer *p, int err,
@@ -58,12 +57,11 @@ note_absence(struct check *k, const char *name, const struct endpoint *e,
 {
 	const struct check_cause c = check_cause_of_network(err, e->is_tls,
 	    why);
-	const char *advice = strstr(why, "; ");
-	int len = (int)(advice != NULL ? (size_t)(advice - why) : strlen(why));
+	char before[sizeof(p->host) + 80];
 
-	check_note(k, &(struct check_finding){ "tls", if_not, c.cause, NULL,
-	    advice != NULL ? advice + 2 : c.fix }, "%s at %s: %.*s", name,
-	    p->host, len, why);
+	snprintf(before, sizeof(before), "%.60s at %s", name, p->host);
+	check_quote(k, &(struct check_finding){ "tls", if_not, c.cause, NULL,
+	    c.fix }, before, why);
 }
 
 /* A request that is not signed: any answer will do. */

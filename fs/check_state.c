@@ -12,6 +12,7 @@
 #include "fs/check.h"
 #include "fs/progress.h"
 #include "fs/statedir.h"
+#include "store/log.h"
 
 /* Below this not even an index fits. */
 #define ROOM_NEEDED (16ULL << 20)
@@ -135,6 +136,30 @@ check_lock(struct check *k, const char *dir)
 		    "%s/lock: %s", dir, strerror(-r));
 }
 
+/* Does what is there belong to this source, and can it be read? */
+static void
+check_index(struct check *k, const char *dir)
+{
+	struct check_finding f = { .name = "state", .cause = "other-source",
+		.result = CHECK_MISSING, .fix = "another --state-dir" };
+	struct index *index = NULL;
+	char why[1024] = "";
+	int r;
+
+	log_keep(why, sizeof(why));
+	r = index_open(dir, k->c->location.url, true, 0, &index);
+	log_keep(NULL, 0);
+	index_close(index);
+	if (r == 0 || r == -ENOENT)
+		return;
+	/* An older one is migrated by the next mount: it says so. */
+	if (r != -EXDEV) {
+		f.cause = "index";
+		f.result = CHECK_WARN;
+	}
+	check_quote(k, &f, dir, why);
+}
+
 void
 check_state(struct check *k)
 {
@@ -153,6 +178,7 @@ check_state(struct check *k)
 			check_file_system(k, dir, &fs);
 		}
 		check_lock(k, dir);
+		check_index(k, dir);
 	}
 	free(copy);
 }

@@ -94,6 +94,19 @@ check_note(struct check *k, const struct check_finding *f, const char *fmt, ...)
 }
 
 void
+check_quote(struct check *k, const struct check_finding *f,
+    const char *before, const char *line)
+{
+	const char *advice = strstr(line, "; ");
+	size_t len = advice != NULL ? (size_t)(advice - line) : strlen(line);
+	struct check_finding with_fix = *f;
+
+	if (advice != NULL)
+		with_fix.fix = advice + 2;
+	check_note(k, &with_fix, "%s: %.*s", before, (int)len, line);
+}
+
+void
 check_ok(struct check *k, const char *name, const char *fmt, ...)
 {
 	const struct check_finding f = { .name = name, .result = CHECK_OK };
@@ -174,15 +187,14 @@ check_cloud(struct check *k)
 	char why[DETAIL_MAX / 2] = "";
 	int r;
 
-	silence_log(k->c);
 	log_keep(why, sizeof(why));
 	r = graph_open(k->c, GRAPH_CLOUD | GRAPH_TRY, &k->g);
 	log_keep(NULL, 0);
 	aws_outcome_clear();
 	if (r < 0) {
-		check_note(k, &(struct check_finding){ "aws", CHECK_MISSING,
+		check_quote(k, &(struct check_finding){ "aws", CHECK_MISSING,
 		    "setting", NULL, "mend what this names" },
-		    "nothing can be asked: %s", why);
+		    "nothing can be asked", why);
 		return;
 	}
 	check_net(k);
@@ -200,6 +212,7 @@ cmd_check(const struct config *c)
 	struct check k = { .c = c, .list = json_array(),
 		.has_colour = wants_colour() };
 
+	silence_log(c);
 	check_state(&k);
 	check_machine(&k);
 	check_cloud(&k);

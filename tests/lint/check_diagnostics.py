@@ -84,7 +84,7 @@ def findings(root):
     names |= set(re.findall(r'\{ "([a-z]+)",\s*CHECK_', source))
     causes = set(re.findall(r'CHECK_(?:WARN|MISSING),\s*"([a-z0-9-]+)"',
                             source))
-    for words in re.findall(r"f\.cause = ([^;]+);|err == EROFS \? (.*?),",
+    for words in re.findall(r"\.cause = ([^;,]+)[;,]|err == EROFS \? (.*?),",
                             source):
         causes |= set(re.findall(r'"([a-z0-9-]+)"', " ".join(words)))
     for table in ("fs/check_cause.c", "store/awscause.c"):

@@ -535,6 +535,20 @@ def test_state_directory(bench):
         "check", "--json", *bench.common(m.state), SOURCE))
     is_as(report, "state", "warn", "locked",
           says=f"in use by sesfs (pid {m.process.pid})")
+    # What is of another source, and what is no index at all.
+    m.stop()
+    out = bench.sesfs("check", "--json", *bench.common(m.state),
+                      "s3://mail/other", ok=(1,))
+    f = is_as(json.loads(out), "state", "MISSING", "other-source",
+              says="belongs to s3://mail/in/")
+    equal(f["fix"], "give each source a --state-dir of its own", "what to do")
+    with open(m.state + "/index.db", "r+b") as f:
+        f.write(b"this is no database")
+    report = json.loads(bench.sesfs("check", "--json", *bench.common(m.state),
+                                    SOURCE))
+    assert any(f.get("cause") == "index" for f in report), report
+    os.unlink(m.state + "/index.db")
+    m.start()
     # A mount of something as the place for the state of something else.
     report = json.loads(bench.sesfs(
         "check", "--json", *bench.common(m.path), SOURCE, ok=(0, 1)))
