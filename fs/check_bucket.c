@@ -23,9 +23,9 @@ check_creds(struct check *k)
 		return;
 	if (creds_failure(k->g.creds, why) == 0)
 		snprintf(why, sizeof(why), "there are none");
-	check_note(k, &(struct check_finding){ "identity", CHECK_MISSING,
-	    "credentials", NULL, "what this says, or see CREDENTIALS in "
-	    "sesfs(1)" }, "%s", why);
+	check_quote(k, &(struct check_finding){ "identity", CHECK_MISSING,
+	    "credentials", NULL, "see CREDENTIALS in sesfs(1)" },
+	    "no credentials", why);
 }
 
 static void

@@ -186,7 +186,7 @@ ask_all(struct creds *c)
 		const char *list = buf_str(&tried);
 
 		snprintf(c->why, sizeof(c->why), "none found (see "
-		    "CREDENTIALS in sesfs(1)); tried %s",
+		    "CREDENTIALS in sesfs(1)), tried %s",
 		    list != NULL ? list : "nothing");
 	}
 	buf_free(&tried);

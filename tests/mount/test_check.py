@@ -182,10 +182,11 @@ def test_credentials(bench):
                 "sso_region = us-east-1\n[profile sso]\nsso_session = corp\n"
                 "sso_account_id = 123456789012\nsso_role_name = Mail\n")
     os.makedirs(bench.work + "/.aws/sso/cache")
-    for args, says in (([], "environment"),
-                       (["--profile=sso"],
-                        "run: aws sso login --profile sso"),
-                       (["--profile=sso"], "expired")):
+    run_login = "run: aws sso login --profile sso"
+    for args, says, fix in (
+            ([], "tried environment", "see CREDENTIALS in sesfs(1)"),
+            (["--profile=sso"], "nobody has logged in", run_login),
+            (["--profile=sso"], "expired", run_login)):
         if says == "expired":
             bench.cloud.admin("logout", "sso-logout")
             cache = hashlib.sha1(b"corp").hexdigest() + ".json"
@@ -193,7 +194,8 @@ def test_credentials(bench):
                 f.write(bench.cloud.admin("login", "sso-login", life=-1,
                                           client_life=-1))
         report = run(bench, *args, ok=(1,))
-        is_as(report, "identity", "MISSING", "credentials", says=says)
+        is_as(report, "identity", "MISSING", "credentials", says=says,
+              fix=fix)
         for name in "bucket", "list", "get", "key", "seal":
             is_as(report, name, "skip", says="there are no credentials")
         report = run(bench, *args, common=False, ok=(1,))

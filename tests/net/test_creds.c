@@ -614,7 +614,7 @@ test_imds(void)
 	CHECK_STR(region, "us-east-1");
 	close_login(&l);
 	net_post(&net, "set?imds_role=0", "");
-	bad(NULL, -ENOENT, "none found (see CREDENTIALS in sesfs(1)); "
+	bad(NULL, -ENOENT, "none found (see CREDENTIALS in sesfs(1)), "
 	    "tried environment, web identity, ");
 	bad("byec2", -EHOSTUNREACH, "the instance has none");
 	net_post(&net, "set?imds_role=1&imds_life=0", "");
