@@ -4,7 +4,13 @@
  * together with the ranges between the cuts that nobody has begun they are all
  * that is left of the listing. A thread without one takes the next of those,
  * else divides the range of another. That one's request under way knows
- * nothing of it: what comes is cut at `until` as it is by then. */
+ * nothing of it: what comes is cut at `until` as it is by then.
+ *
+ * Some servers that are like S3 begin at the first key whatever start-after
+ * says. The first page of a range shows it: it has keys that lie before. What
+ * such ranges had to do is then left to those before them, which go on by
+ * their tokens; in the end to the one that began at the start. Nothing was
+ * handed out of such a page, so that no key counts as gone. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +39,7 @@ close_locked(struct lister *l, struct range *r)
 	free(TAKE(r->after));
 	free(TAKE(r->until));
 	free(TAKE(r->token));
+	free(TAKE(r->seen));
 	if (r->is_open)
 		l->open--;
 	r->is_open = false;
@@ -108,9 +115,60 @@ move_on_locked(struct lister *l, struct range *r, const struct s3_page *p)
 	return 0;
 }
 
+/* Leave out what comes before the range. [lock] */
+static void
+skip_locked(const struct range *r, struct s3_page *p)
+{
+	size_t n = 0;
+
+	while (n < p->n && r->after != NULL &&
+	    strcmp(p->item[n].key, r->after) <= 0)
+		n++;
+	p->n -= n;
+	memmove(p->item, p->item + n, p->n * sizeof(*p->item));
+}
+
+/* The server does not begin where it was asked to. Returns whether another
+ * range has taken over what r had to do. [lock] */
+static bool
+undivide_locked(struct lister *l, struct range *r)
+{
+	if (!l->is_undivided)
+		log_info(0, "s3: list after %s: this server ignores "
+		    "start-after; it is listed page by page", r->after);
+	if (!lister_undivide_locked(l, r))
+		return false;
+	close_locked(l, r);
+	return true;
+}
+
+/* Does the page go on where the range's last one ended? Leaves in it what is
+ * not before the range. Returns 0; 1 when the range was closed. [lock] */
+static int
+place_locked(struct lister *l, struct range *r, struct s3_page *p)
+{
+	const char *first = p->n > 0 ? p->item[0].key : NULL;
+	char *last;
+
+	if (first == NULL)
+		return 0;
+	if (r->seen != NULL && strcmp(first, r->seen) <= 0)
+		return log_err(-EPROTO, "s3: list after %s: keys out of order; "
+		    "this server does not list as S3 does", r->seen);
+	if (r->seen == NULL && r->after != NULL &&
+	    strcmp(first, r->after) <= 0 && undivide_locked(l, r))
+		return 1;
+	if ((last = strdup(p->item[p->n - 1].key)) == NULL)
+		return -ENOMEM;
+	free(r->seen);
+	r->seen = last;
+	skip_locked(r, p);
+	return 0;
+}
+
 /* Hand a page out with its bounds, and move the range on. Takes p. [lock] */
 static int
-accept_locked(struct lister *l, struct range *r, struct s3_page *p)
+hand_out_locked(struct lister *l, struct range *r, struct s3_page *p)
 {
 	struct lister_page out = { .page = *p,
 		.n = count_in_range_locked(r, p) };
@@ -125,10 +183,6 @@ accept_locked(struct lister *l, struct range *r, struct s3_page *p)
 	if ((r->after != NULL && (out.after = strdup(r->after)) == NULL) ||
 	    (last != NULL && (out.last = strdup(last)) == NULL))
 		e = -ENOMEM;
-	else if (p->n > 0 && r->after != NULL &&
-	    strcmp(p->item[0].key, r->after) <= 0)
-		e = log_err(-EPROTO, "s3: list after %s: keys out of order; this "
-		    "server does not list as S3 does", r->after);
 	if (e == 0 && !is_last)
 		e = move_on_locked(l, r, p);
 	/* An empty page with a token has nothing to say. */
@@ -141,6 +195,18 @@ accept_locked(struct lister *l, struct range *r, struct s3_page *p)
 		close_locked(l, r);
 	pthread_cond_signal(&l->came);
 	return 0;
+}
+
+/* Takes p. [lock] */
+static int
+accept_locked(struct lister *l, struct range *r, struct s3_page *p)
+{
+	int e = place_locked(l, r, p);
+
+	if (e == 0)
+		return hand_out_locked(l, r, p);
+	s3_page_free(p);
+	return e < 0 ? e : 0;
 }
 
 /* Wait until another page may wait; whether to go on. [lock] */
@@ -351,6 +417,13 @@ lister_next(struct lister *l, struct lister_page *ret, size_t max)
 		ret[n++] = pop_locked(l);
 	pthread_cond_broadcast(&l->room);
 	return n > 0 ? (int)n : l->error;
+}
+
+bool
+lister_is_undivided(struct lister *l)
+{
+	LOCK_SCOPE(&l->lock);
+	return l->is_undivided;
 }
 
 uint64_t

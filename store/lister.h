@@ -12,6 +12,9 @@
  * more than there are pages, and as many as those for up to LISTER_ALONE pages.
  * Where to divide is a guess (keyspace.h) that later pages correct.
  *
+ * A server that is like S3 but ignores where a range should begin is listed
+ * from page to page by one thread, as soon as it shows (logged once).
+ *
  * Threads: one makes, asks and frees. */
 #ifndef SESFS_STORE_LISTER_H
 #define SESFS_STORE_LISTER_H
@@ -59,6 +62,10 @@ void lister_page_clear(struct lister_page *p);
  * out; -EPROTO for keys out of order; -EINTR; -ENOMEM. */
 int lister_next(struct lister *l, struct lister_page *ret, size_t max)
     MUST_CHECK;
+
+/* Did the server ignore where a range should begin? Then another listing of it
+ * takes fewer requests with one thread and no cuts. */
+bool lister_is_undivided(struct lister *l);
 
 /* Pages asked for so far. */
 uint64_t lister_requests(struct lister *l);

@@ -15,7 +15,7 @@
 static bool
 may_divide_locked(const struct lister *l)
 {
-	return l->pages >= LISTER_ALONE &&
+	return !l->is_undivided && l->pages >= LISTER_ALONE &&
 	    l->divisions < 1 + l->pages / PER_DIVISION;
 }
 
@@ -119,6 +119,50 @@ lister_begin_next_locked(struct lister *l, struct range *to)
 	l->has_begun_all = i == l->o.cuts;
 	l->next_cut++;
 	return 0;
+}
+
+/* The range that ends where another begins. [lock] */
+static struct range *
+before_locked(struct lister *l, const char *after)
+{
+	for (unsigned i = 0; i < l->begun; i++) {
+		struct range *r = &l->range[i];
+
+		if (r->is_open && r->until != NULL &&
+		    strcmp(r->until, after) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+/* What nobody has begun is one range: the last one's, when that goes on. [lock]
+ */
+static void
+join_rest_locked(struct lister *l)
+{
+	struct range *last = before_locked(l, l->cut[l->next_cut - 1]);
+
+	if (last != NULL) {
+		free(TAKE(last->until));
+		l->has_begun_all = true;
+	}
+	while (l->o.cuts > l->next_cut)
+		free(l->cut[--l->o.cuts]);
+}
+
+bool
+lister_undivide_locked(struct lister *l, struct range *r)
+{
+	struct range *before;
+
+	if (!l->has_begun_all)
+		join_rest_locked(l);
+	l->is_undivided = true;
+	if ((before = before_locked(l, r->after)) == NULL)
+		return false;
+	free(before->until);
+	before->until = TAKE(r->until);
+	return true;
 }
 
 bool

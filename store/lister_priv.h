@@ -13,12 +13,14 @@
 struct range {
 	char *after, *until; /* [lock] NULL: the start, the end */
 	char *token;	     /* its thread's: how to go on after `after` */
+	char *seen;	     /* its thread's: the last key it was given, NULL
+			      * before the first */
 	double left;	     /* [lock] pages, a guess; 0 when none is known */
 	bool is_open;	     /* [lock] */
 };
 
 struct lister {
-	struct lister_opts o; /* constant, but .threads [lock] */
+	struct lister_opts o; /* constant, but .threads and .cuts [lock] */
 	char **cut;	      /* [lock] those not taken yet are here */
 	size_t next_cut;      /* [lock] the range before it is the next one */
 	bool has_begun_all;   /* [lock] the range after the last cut, too */
@@ -31,6 +33,7 @@ struct lister {
 	struct lister_page waiting[WAITING_MAX]; /* [lock] a ring */
 	size_t waiting_at, waiting_n;		 /* [lock] */
 	uint64_t requests, pages, divisions;	 /* [lock] */
+	bool is_undivided; /* [lock] a range can only begin at the start */
 	pthread_t thread[LISTER_THREADS_MAX];
 	struct range range[LISTER_THREADS_MAX];
 	unsigned threads; /* [lock] in being */
@@ -47,6 +50,10 @@ int lister_begin_next_locked(struct lister *l, struct range *to) MUST_CHECK;
 /* Give `to` the farther half of the largest range. -ENOENT: it is not worth a
  * request, or nobody knows where; -ENOMEM. */
 int lister_divide_locked(struct lister *l, struct range *to) MUST_CHECK;
+/* No range may be begun at a key: none is from now on, and `r`, which was, is
+ * left to the range before it. Returns false when that one has ended: r has to
+ * be listed from the start of the bucket. */
+bool lister_undivide_locked(struct lister *l, struct range *r);
 /* Would one of them succeed, as far as can be seen? */
 bool lister_has_work_locked(struct lister *l);
 /* How many more pages like this one, of n keys from `from` to r->after, are in

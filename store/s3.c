@@ -283,7 +283,7 @@ int
 s3_list(struct s3 *s, const char *prefix, const char *start_after,
     const char *token, unsigned max_keys, struct s3_page *ret)
 {
-	struct s3_list_want want = { prefix, start_after, max_keys };
+	struct s3_list_want want = { prefix, max_keys };
 	struct aws_reply reply = { .http.status = 0 };
 	struct pair query[6];
 	char count[16];

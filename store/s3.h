@@ -63,7 +63,8 @@ struct s3_page {
 };
 
 /* One page of ListObjectsV2 (encoding-type=url), keys in ascending byte
- * order. prefix: raw bytes, "" for all. start_after: raw key or NULL.
+ * order. prefix: raw bytes, "" for all. start_after: raw key or NULL; that
+ * the first key comes after it is for the caller to check.
  * token: next_token of the page before, or NULL. max_keys 1..1000. */
 int s3_list(struct s3 *s, const char *prefix, const char *start_after,
     const char *token, unsigned max_keys, struct s3_page *ret) MUST_CHECK;

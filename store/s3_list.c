@@ -268,7 +268,7 @@ check_key(const struct state *s, const char *key, const char *before)
 static const char *
 finish_keys(struct state *s)
 {
-	const char *before = s->want->start_after, *why;
+	const char *before = NULL, *why;
 	char *base = (char *)s->strings.ptr;
 
 	for (size_t i = 0; i < s->page->n; i++) {

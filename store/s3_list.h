@@ -8,7 +8,6 @@
 
 struct s3_list_want {
 	const char *prefix;	 /* every key must begin with it */
-	const char *start_after; /* and come after this, or NULL */
 	unsigned max_keys;	 /* and there may be no more */
 };
 

@@ -1,8 +1,9 @@
 /* The listing part of a pass: pages of the bucket, merged as they come.
  *
  * The listing is divided by what the index knows, when that is much, else as
- * lister.h does. Nothing is looked at before all of it is there: an object's
- * inode tells when it arrived, and who arrived first is known only then. */
+ * lister.h does, or not at all where it cannot be. Nothing is looked at before
+ * all of it is there: an object's inode tells when it arrived, and who arrived
+ * first is known only then. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,12 +175,15 @@ sync_list(struct sync *s)
 	int r;
 
 	s->p.phase = SYNC_LISTING;
-	if ((r = find_cuts(s, cut, &o.cuts)) < 0)
+	if (s->is_undivided)
+		o.threads = 1;
+	else if ((r = find_cuts(s, cut, &o.cuts)) < 0)
 		return r;
 	r = lister_new(&o, &l);
 	for (size_t i = 0; i < o.cuts; i++)
 		free(cut[i]);
 	if (r == 0 && (r = merge_all(s, l)) == 0)
 		s->lists = lister_requests(l);
+	s->is_undivided |= l != NULL && lister_is_undivided(l);
 	return r;
 }

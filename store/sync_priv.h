@@ -26,6 +26,8 @@ struct sync {
 	struct sync_progress p;	 /* the pass's thread; copied into status */
 	uint64_t lists;		 /* the pass's thread: requests that the last
 				  * whole listing took, 0 before the first */
+	bool is_undivided;	 /* the pass's thread: S3 lists from the start
+				  * whatever it is asked (see lister.h) */
 };
 
 /* Tell of s->p: now and then, or (force) at once. */

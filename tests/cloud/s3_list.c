@@ -161,6 +161,8 @@ list_params(struct cloud *c, struct request *req, struct listing *l)
 	l->prefix = query_or_empty(req, "prefix");
 	l->delimiter = query_or_empty(req, "delimiter");
 	l->after = query_or_empty(req, l->v2 ? "start-after" : "marker");
+	if (l->v2 && settings_get(&c->settings, SET_S3_FROM_START) != 0)
+		l->after = "";
 	len = strlen(l->after);
 	if (!l->v2 && *l->delimiter != '\0' && len > 0)
 		l->after_is_prefix = len >= strlen(l->delimiter) &&

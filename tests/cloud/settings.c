@@ -26,6 +26,8 @@ static const struct {
 	[SET_S3_TRUNCATE] = RATE("s3_truncate", "closed amid the body"),
 	[SET_S3_STALL] = RATE("s3_stall", "silent for stall_seconds first"),
 	[SET_S3_BITFLIP] = RATE("s3_bitflip", "GetObject with one bit wrong"),
+	[SET_S3_FROM_START] = { "s3_from_start", 0, 1, 0,
+	    "ListObjectsV2 ignores start-after" },
 	[SET_KMS_THROTTLE] = RATE("kms_throttle", "400 ThrottlingException"),
 	[SET_KMS_500] = RATE("kms_500", "500 KMSInternalException"),
 	[SET_KMS_503] = RATE("kms_503", "503 ServiceUnavailable"),

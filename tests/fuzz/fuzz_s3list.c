@@ -8,7 +8,7 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	const struct s3_list_want want = { "", NULL, 20 };
+	const struct s3_list_want want = { "", 20 };
 	struct s3_page p;
 	const char *why;
 	int r = s3_list_parse((struct slice){ data, len }, &want, &p, &why);

@@ -94,6 +94,27 @@ def test_large_one(bench):
     equal(keys_of(state), keys_in(c, "mail"), "keys after changes")
 
 
+def test_from_start(bench):
+    """A server that ignores start-after: the listing is whole, what goes is
+    found to be gone, nothing else; it is said once and divided no more."""
+    c = bench.cloud
+    c.set(s3_from_start=1)
+    n = 12000
+    c.generate("mail", "in/", n, seed=1, size=1024, format="plain")
+    m = bench.mount("s3://mail/in", "--index", "envelope", "--accept",
+                    "+plain", "--poll", "3600", "--log-level", "info")
+    m.sync()
+    equal(keys_of(m.state), keys_in(c, "mail"), "keys")
+    for k in sorted(keys_in(c, "mail"))[::9]:
+        c.delete("mail", k)
+    c.reset_counters()
+    m.sync()
+    equal(keys_of(m.state), keys_in(c, "mail"), "keys after changes")
+    equal(c.count("s3.list"), math.ceil(len(keys_in(c, "mail")) / PAGE),
+          "requests of another pass")
+    equal(m.log().count("ignores start-after"), 1, "times that it is said")
+
+
 def test_odd_keys(bench):
     c = bench.cloud
     state = f"{bench.work}/state"

@@ -22,6 +22,7 @@ struct bucket {
 					  * both: a key and a token */
 	/* Numbers of requests, 0: none. */
 	unsigned fail_at, cancel_at, empty_every, repeat_at, slow_at;
+	bool ignores_start_after;
 	bool *is_absent; /* [lock] or NULL: all are there */
 	unsigned pause_us;
 	atomic_bool cancelled;
@@ -65,7 +66,8 @@ fetch(void *arg, const char *start_after, const char *token,
     struct s3_page *ret)
 {
 	struct bucket *b = arg;
-	const char *after = token != NULL ? token + 1 : start_after;
+	const char *from = b->ignores_start_after ? NULL : start_after;
+	const char *after = token != NULL ? token + 1 : from;
 	size_t at = after != NULL ? first_after(b, after) : 0;
 	bool is_empty, is_slow;
 
@@ -232,6 +234,8 @@ list(struct bucket *b, unsigned threads, const char *const *cut, size_t cuts,
 			break;
 		ret->n += (size_t)r;
 	}
+	if (!b->ignores_start_after)
+		CHECK(!lister_is_undivided(l));
 	/* After an error some are still under way. */
 	asked = lister_requests(l);
 	lister_free(TAKE(l));
@@ -411,6 +415,68 @@ test_empty_pages(void)
 	bucket_free(&b);
 }
 
+/* Some servers list from the start whatever they are asked: one thread goes on,
+ * and all is there, once. */
+static void
+test_from_start(void)
+{
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct bucket b;
+		struct pages all;
+
+		bucket_fill(&b, (enum kind)kind, MANY);
+		b.ignores_start_after = true;
+		b.pause_us = 300;
+		b.empty_every = kind % 2 == 0 ? 0 : 3;
+		CHECK_EQ_AT(kind, list(&b, 16, NULL, 0, &all), 0);
+		check_same((size_t)kind, &b, &all);
+		/* The one that goes on has got half way, if it was fast. */
+		if (b.empty_every == 0)
+			CHECK_AT(kind, b.requests <= 2 * pages_of(&b));
+		CHECK_AT(kind, b.ranges > 0 || kind == SLASHES);
+		pages_free(&all);
+		bucket_free(&b);
+	}
+}
+
+/* The same with ranges from the start of it: that before may have ended when
+ * one shows, or none of the keys is before it. */
+static void
+test_cuts_from_start(void)
+{
+	static const struct {
+		unsigned threads, slow_at;
+		size_t gone; /* of the first keys */
+	} rows[] = { { 16, 0, 0 }, { 5, 0, 0 }, { 1, 0, 0 }, { 2, 1, 0 },
+		{ 5, 2, 0 }, { 16, 3, 9500 }, { 3, 1, 9500 }, { 1, 0, 39999 },
+		{ 16, 0, MANY } };
+	const char *cut[9];
+
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		struct bucket b, left;
+		struct pages all;
+
+		bucket_fill(&b, SES, MANY);
+		for (size_t k = 0; k < NELEMS(cut); k++)
+			cut[k] = b.key[(k + 1) * 4 * PAGE - 1];
+		left = b;
+		left.key += rows[i].gone;
+		left.n -= rows[i].gone;
+		left.ignores_start_after = true;
+		left.slow_at = rows[i].slow_at;
+		left.pause_us = 300;
+		CHECK_EQ_AT(i, list(&left, rows[i].threads, cut,
+		    NELEMS(cut), &all), 0);
+		check_same(i, &left, &all);
+		/* One that is alone lists its first range twice. */
+		if (rows[i].threads == 1)
+			CHECK_AT(i, left.requests <= pages_of(&left) + 4 +
+			    NELEMS(cut));
+		pages_free(&all);
+		bucket_free(&b);
+	}
+}
+
 /* The first error is what the caller gets, and so is the end that they asked
  * for; all threads end. */
 static void
@@ -518,6 +584,8 @@ main(void)
 	test_cuts();
 	test_changing();
 	test_empty_pages();
+	test_from_start();
+	test_cuts_from_start();
 	test_ends();
 	test_abandoned();
 	test_freed_before_division();

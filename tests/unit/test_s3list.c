@@ -22,7 +22,7 @@ text(const char *s)
 static void
 test_page(void)
 {
-	const struct s3_list_want want = { "", NULL, 10 };
+	const struct s3_list_want want = { "", 10 };
 	struct s3_page p;
 	const char *why;
 
@@ -59,36 +59,34 @@ static const struct {
 	struct s3_list_want want;
 	bool is_good;
 } pages[] = {
-	{ HEAD TAIL, { "", NULL, 10 }, true },
-	{ HEAD ITEM("a") ITEM("b") TAIL, { "", NULL, 2 }, true },
-	{ HEAD ITEM("a") ITEM("b") TAIL, { "", NULL, 1 }, false },
-	{ HEAD ITEM("b") ITEM("a") TAIL, { "", NULL, 10 }, false },
-	{ HEAD ITEM("a") ITEM("a") TAIL, { "", NULL, 10 }, false },
-	{ HEAD ITEM("p/a") TAIL, { "p/", NULL, 10 }, true },
-	{ HEAD ITEM("q/a") TAIL, { "p/", NULL, 10 }, false },
-	{ HEAD ITEM("p/a") TAIL, { "p/", "p/a", 10 }, false },
-	{ HEAD ITEM("p/b") TAIL, { "p/", "p/a", 10 }, true },
-	{ HEAD URL ITEM("a%zz") TAIL, { "", NULL, 10 }, false },
-	{ HEAD URL ITEM("a%00") TAIL, { "", NULL, 10 }, false },
-	{ HEAD URL ITEM("a%4") TAIL, { "", NULL, 10 }, false },
-	{ HEAD ITEM("") TAIL, { "", NULL, 10 }, false },
-	{ HEAD "<IsTruncated>true</IsTruncated>" TAIL, { "", NULL, 10 },
+	{ HEAD TAIL, { "", 10 }, true },
+	{ HEAD ITEM("a") ITEM("b") TAIL, { "", 2 }, true },
+	{ HEAD ITEM("a") ITEM("b") TAIL, { "", 1 }, false },
+	{ HEAD ITEM("b") ITEM("a") TAIL, { "", 10 }, false },
+	{ HEAD ITEM("a") ITEM("a") TAIL, { "", 10 }, false },
+	{ HEAD ITEM("p/a") TAIL, { "p/", 10 }, true },
+	{ HEAD ITEM("q/a") TAIL, { "p/", 10 }, false },
+	{ HEAD URL ITEM("a%zz") TAIL, { "", 10 }, false },
+	{ HEAD URL ITEM("a%00") TAIL, { "", 10 }, false },
+	{ HEAD URL ITEM("a%4") TAIL, { "", 10 }, false },
+	{ HEAD ITEM("") TAIL, { "", 10 }, false },
+	{ HEAD "<IsTruncated>true</IsTruncated>" TAIL, { "", 10 },
 	    false },
-	{ HEAD "<Contents><Key>a</Key></Contents>" TAIL, { "", NULL, 10 },
+	{ HEAD "<Contents><Key>a</Key></Contents>" TAIL, { "", 10 },
 	    false },
-	{ HEAD "<Contents>" REST "</Contents>" TAIL, { "", NULL, 10 }, false },
+	{ HEAD "<Contents>" REST "</Contents>" TAIL, { "", 10 }, false },
 	{ HEAD "<Contents><Key>a</Key><Key>b</Key>" REST "</Contents>" TAIL,
-	    { "", NULL, 10 }, false },
+	    { "", 10 }, false },
 	{ HEAD "<Contents><Key>a</Key><LastModified>now</LastModified>"
-	  "<ETag>e</ETag><Size>1</Size></Contents>" TAIL, { "", NULL, 10 },
+	  "<ETag>e</ETag><Size>1</Size></Contents>" TAIL, { "", 10 },
 	    false },
 	{ HEAD "<Contents><Key>a</Key><LastModified>2026-01-02T03:04:05Z"
 	  "</LastModified><ETag>e</ETag><Size>-1</Size></Contents>" TAIL,
-	    { "", NULL, 10 }, false },
-	{ HEAD ITEM("a"), { "", NULL, 10 }, false },
-	{ "<Error><Code>x</Code></Error>", { "", NULL, 10 }, false },
-	{ "<!DOCTYPE x>" "<ListBucketResult/>", { "", NULL, 10 }, false },
-	{ "", { "", NULL, 10 }, false },
+	    { "", 10 }, false },
+	{ HEAD ITEM("a"), { "", 10 }, false },
+	{ "<Error><Code>x</Code></Error>", { "", 10 }, false },
+	{ "<!DOCTYPE x>" "<ListBucketResult/>", { "", 10 }, false },
+	{ "", { "", 10 }, false },
 };
 
 static void
