@@ -395,6 +395,7 @@ open_message(struct mailbox *m, int64_t object_id, bool may_wait,
     struct mailbox_opened *ret)
 {
 	struct object o;
+	bool has_key;
 	int r;
 
 	if (m->o.source == NULL)
@@ -402,9 +403,12 @@ open_message(struct mailbox *m, int64_t object_id, bool may_wait,
 	if ((r = index_object(m->o.index, object_id, &o)) < 0)
 		return r;
 	ret->key = strdup(o.key);
+	has_key = source_has_key(m->o.source, &o);
 	object_clear(&o);
 	if (ret->key == NULL)
 		return -ENOMEM;
+	if (has_key)
+		return 0;
 	return may_wait ?
 	    source_open_traced(m->o.source, object_id, &ret->trace,
 		&ret->message) :

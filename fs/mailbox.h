@@ -116,9 +116,11 @@ struct mailbox_opened {
 	bool is_message; /* else nothing more is set; also when it fails */
 	char *key;	 /* of the object */
 	struct source_trace trace;
-	struct message *message; /* at hand for whoever reads it next */
+	struct message *message; /* at hand for whoever reads it next; NULL
+				  * when its key is, which does */
 };
-/* Have the inode ready to be read, as mailbox_read would at its beginning. */
+/* Have the key of a message at hand: where it is not, the message is opened, as
+ * mailbox_read would. may_wait false: -EINPROGRESS instead. */
 int mailbox_open(struct mailbox *m, int64_t ino, bool may_wait,
     struct mailbox_opened *ret) MUST_CHECK;
 void mailbox_opened_clear(struct mailbox_opened *o);

@@ -374,10 +374,8 @@ static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
-	/* With an audit readers are followed by what they open. The request is
-	 * gone once it is answered. */
-	bool is_followed = ops_of(req)->audit == NULL, is_message;
 	struct prefetch *p = ops_of(req)->prefetch;
+	bool has_waited = fi->fh == OPS_HAS_WAITED, is_message;
 	int r;
 
 	begin(req, OPS_READ);
@@ -385,8 +383,9 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	if (r == -EINPROGRESS)
 		read_later(req, ino, size, off);
 	/* The reader has its answer, or waits for S3, while we look ahead. */
-	if (is_message && off == 0 && is_followed)
-		prefetch_read(p, (int64_t)ino, r != -EINPROGRESS);
+	if (is_message && off == 0)
+		prefetch_read(p, (int64_t)ino,
+		    r != -EINPROGRESS && !has_waited);
 }
 
 static void

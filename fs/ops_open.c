@@ -1,9 +1,10 @@
 /* OPEN, when a record is kept of who opened what.
  *
  * The page cache stays, so that a READ need not come: OPEN is the one moment
- * that no program gets around. Whatever the first READ would do is done then,
- * so that the line in the audit is complete, and it is written before the
- * program has its descriptor: no line, no descriptor. */
+ * that no program gets around. The line in the audit is written before the
+ * program has its descriptor: no line, no descriptor. It says by which call of
+ * KMS the message was unwrapped, if one had to be made; so where the key is not
+ * at hand, what the first READ would do is done at once. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -35,17 +36,17 @@ record(fuse_req_t req, const struct mailbox_opened *m)
  * reply. */
 static int
 open_reply(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
-    bool may_wait, bool *ret_is_message)
+    bool may_wait)
 {
 	struct fuse_file_info ours = *fi;
 	struct mailbox_opened m;
 	int r = mailbox_open(ops_of(req)->mailbox, (int64_t)ino, may_wait, &m);
 
-	*ret_is_message = m.is_message;
 	if (r == 0 && m.is_message)
 		r = record(req, &m);
 	if (r == 0) {
 		ours.keep_cache = 1;
+		ours.fh = may_wait ? OPS_HAS_WAITED : 0;
 		fuse_reply_open(req, &ours);
 	} else if (r != -EINPROGRESS) {
 		reply_err(req, r);
@@ -58,9 +59,8 @@ static void
 run_open(struct pool_job *job)
 {
 	struct open_job *j = (struct open_job *)job;
-	bool is_message;
 
-	(void)open_reply(j->req, j->ino, &j->fi, true, &is_message);
+	(void)open_reply(j->req, j->ino, &j->fi, true);
 	free(j);
 }
 
@@ -79,10 +79,7 @@ void
 ops_open_audited(fuse_req_t req, fuse_ino_t ino,
     const struct fuse_file_info *fi)
 {
-	struct prefetch *p = ops_of(req)->prefetch;
 	struct fuse_file_info ours = *fi;
-	bool is_message;
-	int r;
 
 	/* Nothing can be read through it. */
 	if ((fi->flags & O_ACCMODE) == O_WRONLY) {
@@ -90,9 +87,6 @@ ops_open_audited(fuse_req_t req, fuse_ino_t ino,
 		fuse_reply_open(req, &ours);
 		return;
 	}
-	r = open_reply(req, ino, fi, false, &is_message);
-	if (r == -EINPROGRESS)
+	if (open_reply(req, ino, fi, false) == -EINPROGRESS)
 		open_later(req, ino, fi);
-	if (is_message)
-		prefetch_read(p, (int64_t)ino, r != -EINPROGRESS);
 }

@@ -71,7 +71,9 @@ void ops_close_listings(struct ops *o);
 
 /* ---- ops_open.c ---- */
 
-/* OPEN with an audit. */
+/* OPEN with an audit. One that had to wait for S3 and KMS leaves a file handle
+ * that says so. */
+#define OPS_HAS_WAITED 1
 void ops_open_audited(fuse_req_t req, fuse_ino_t ino,
     const struct fuse_file_info *fi);
 

@@ -373,6 +373,19 @@ source_is_local(struct source *s, int64_t id)
 	    seal_get_state(s->o.seal, arn) == SEAL_OPEN;
 }
 
+bool
+source_has_key(struct source *s, const struct object *o)
+{
+	struct content_key key;
+
+	if (o->suite == SUITE_PLAIN)
+		return true;
+	if (unwrap_held(s->opener.unwrap, o, false, &key) < 0)
+		return false;
+	sodium_memzero(&key, sizeof(key));
+	return true;
+}
+
 static bool
 is_warm(struct source *s, const struct object *o)
 {

@@ -68,6 +68,9 @@ int source_open_local(struct source *s, int64_t object_id,
 /* Is its body cached, and can its key be expected to be opened without asking
  * KMS? Asks nobody, reads nothing. */
 bool source_is_local(struct source *s, int64_t object_id);
+/* Is the key of a READY object at hand, so that reading it will not ask KMS?
+ * Asks nobody; opens what is sealed, if that can be done. */
+bool source_has_key(struct source *s, const struct object *o);
 /* Have it at hand: its body cached and its key held or sealed; *ret_bytes: what
  * had to be fetched for that, 0 when it was already. Errors of source_open. */
 int source_warm(struct source *s, int64_t object_id,

@@ -30,7 +30,8 @@ def audited(bench, *args, count=8, **kw):
     bench.cloud.generate("mail", "in/", count, **kw)
     bench.audit = os.path.join(bench.work, "audit")
     m = bench.mount(SOURCE, "--audit", bench.audit, "--index", "envelope",
-                    "--allow-other", "--umask", "022", *args)
+                    "--allow-other", "--umask", "022", "--poll", "7d",
+                    *args)
     until("the mail", lambda: len(m.mails()) == count)
     bench.cloud.reset_counters()
     return m
@@ -187,6 +188,29 @@ def test_refused(bench):
     equal(lines(bench.audit), [])
     read(by_key[keys[1]])
     equal([e["key"] for e in lines(bench.audit)], [keys[1]])
+
+
+def test_key_at_hand(bench):
+    """Unwrapped on arrival: opening asks nobody, and what is wrong with the body
+    shows when it is read, as without an audit."""
+    bench.cloud.generate("mail", "in/", 3)
+    audit = os.path.join(bench.work, "audit")
+    m = bench.mount(SOURCE, "--audit", audit, "--cache-size", "0",
+                    "--poll", "7d")
+    until("the mail", lambda: len(m.mails()) == 3)
+    by_key = m.by_key()
+    keys = sorted(by_key)
+    bench.cloud.flip("mail", keys[0], 40)
+    bench.cloud.reset_counters()
+    for _ in range(2):
+        for k in keys:
+            os.close(os.open(by_key[k], os.O_RDONLY))
+    equal(bench.cloud.count("s3.get") + bench.cloud.count("kms."), 0,
+          "requests")
+    raises(errno.EBADMSG, read, by_key[keys[0]])
+    read(by_key[keys[1]])
+    equal([(e["key"], e["kms_request"]) for e in lines(audit)],
+          [(k, None) for k in keys * 2 + keys[:2]])
 
 
 def test_commands(bench):
