@@ -491,6 +491,12 @@ def test_queue(bench):
     cloud.set(allow="sqs:GetQueueAttributes")
     is_as(run(bench, "--queue", url + "2", ok=(1,)), "queue", "MISSING",
           "no-such-queue", code="QueueDoesNotExist")
+    # What passes is tried again.
+    for fault in "throttle", "500", "503", "reset", "truncate":
+        cloud.set(**{"sqs_" + fault: 100, "fault_limit": 1})
+        report = run(bench, "--queue", url, ok=(0,))
+        assert "7 waiting" in str(report), (fault, report)
+        cloud.set(**{"sqs_" + fault: 0, "fault_limit": -1})
     # By its true name, through an endpoint of one's own.
     true = "https://sqs.us-east-1.amazonaws.com/123456789012/mail"
     report = run(bench, "--queue", true, "--sqs-endpoint-url", cloud.url)
