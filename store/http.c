@@ -94,10 +94,11 @@ launch(struct http *h, struct http_call *c)
 static struct http_call *
 pop(struct http *h, int64_t *ret_wait_ms)
 {
-	int64_t now = stamp_now_ms();
 	struct http_call *c = NULL;
+	int64_t now;
 
 	LOCK_SCOPE(&h->lock);
+	now = stamp_now_ms(); /* [lock]: a pace's time does not go back */
 	h->is_woken = false;
 	for (int i = 0; i < HTTP_LANES && c == NULL && !h->is_stopping; i++)
 		c = http_lane_next(&h->lane[i], h->jobs, now, ret_wait_ms);
@@ -385,11 +386,12 @@ bool
 http_report(struct http *h, enum http_lane lane, bool is_throttled)
 {
 	struct pace *p = &h->lane[lane].pace;
-	int64_t now_us = stamp_now_ms() * 1000;
+	int64_t now_us;
 
 	if (p->limit <= 0)
 		return false;
 	LOCK_SCOPE(&h->lock);
+	now_us = stamp_now_ms() * 1000;
 	if (is_throttled)
 		pace_throttled(p, now_us);
 	else
@@ -401,9 +403,10 @@ void
 http_get_pace(struct http *h, enum http_lane lane, struct http_pace *ret)
 {
 	struct http_lane_state *l = &h->lane[lane];
-	int64_t now_us = stamp_now_ms() * 1000;
+	int64_t now_us;
 
 	LOCK_SCOPE(&h->lock);
+	now_us = stamp_now_ms() * 1000;
 	*ret = (struct http_pace){ .limit = l->pace.limit,
 		.rate = pace_rate(&l->pace, now_us), .waiting = l->waiting_n };
 }

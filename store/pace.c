@@ -15,13 +15,18 @@ pace_init(struct pace *p, unsigned per_second)
 }
 
 /* Calls served in the last second: all of this one, and of the one before the
- * part that is no longer ago. */
+ * part that is no longer ago. A time before this second counts as its
+ * beginning: what was counted is not forgotten for it. */
 static double
 served_rate(struct pace *p, int64_t now_us)
 {
-	int64_t second = now_us / SECOND_US;
-	double part = (double)(now_us % SECOND_US) / SECOND_US;
+	int64_t start_us = p->second * SECOND_US, second;
+	double part;
 
+	if (now_us < start_us)
+		now_us = start_us;
+	second = now_us / SECOND_US;
+	part = (double)(now_us % SECOND_US) / SECOND_US;
 	if (second != p->second) {
 		p->served_before = second == p->second + 1 ? p->served : 0;
 		p->served = 0;

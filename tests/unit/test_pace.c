@@ -117,6 +117,23 @@ test_late_answers(void)
 	CHECK(pace_rate(&p, 8 * SECOND) < 40);
 }
 
+/* Two stamps the wrong way round at the turn of a second. */
+static void
+test_swapped(void)
+{
+	struct pace p;
+
+	pace_init(&p, 1000);
+	serve(&p, 100, 500);
+	serve(&p, 101, 499);
+	pace_served(&p, 102 * SECOND);
+	pace_served(&p, 102 * SECOND - 1000);
+	pace_throttled(&p, 102 * SECOND);
+	CHECK_EQ(rounded(&p, 102 * SECOND), 351); /* 0.7 of 2 + 499 */
+	pace_throttled(&p, 101 * SECOND); /* long ago: not another cut */
+	CHECK_EQ(rounded(&p, 102 * SECOND), 351);
+}
+
 /* ---- a service that counts, and clients who always want more ---- */
 
 #define TICK 1000	 /* us */
@@ -227,6 +244,7 @@ main(void)
 	test_cut();
 	test_least();
 	test_late_answers();
+	test_swapped();
 	test_service();
 	return check_done();
 }
