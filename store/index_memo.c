@@ -31,11 +31,12 @@ bool
 memo_get(struct memo *m, uint64_t version, int64_t ino, struct node *ret)
 {
 	size_t at = place(ino);
-	const struct memo_slot *s = &m->slot[at];
+	const struct memo_slot *s;
 
 	if (m->slot == NULL || ino <= 0)
 		return false;
 	LOCK_SCOPE(&m->lock[at % MEMO_LOCKS]);
+	s = &m->slot[at];
 	if (s->node.ino != ino || s->version != version)
 		return false;
 	*ret = s->node;
