@@ -212,7 +212,7 @@ static int
 print_documents(const struct config *c)
 {
 	struct facts f = { .account = "" };
-	json_t *doc = json_object();
+	json_t *doc = json_object(), *keys;
 	bool ok = true;
 	int status = 0;
 
@@ -222,7 +222,8 @@ print_documents(const struct config *c)
 	set_queue(c, &f);
 	set_access_point(c, &f);
 	ok &= json_object_set_new(doc, "iam", policy_identity(&f.f)) == 0;
-	ok &= json_object_set_new(doc, "kms", key_policies(&f, &ok)) == 0;
+	keys = key_policies(&f, &ok);
+	ok &= json_object_set_new(doc, "kms", keys) == 0;
 	ok &= json_object_set_new(doc, "bucket", policy_bucket(&f.f)) == 0;
 	if (f.f.queue_arn != NULL)
 		ok &= json_object_set_new(doc, "queue",
