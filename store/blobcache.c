@@ -308,7 +308,8 @@ settle(struct blobcache *c, int64_t id, const struct bloblru_place *at,
 }
 
 int
-blobcache_get(struct blobcache *c, int64_t id, struct blob *ret)
+blobcache_get(struct blobcache *c, int64_t id, uint64_t body_max,
+    struct blob *ret)
 {
 	char name[BLOBSEG_NAME_LEN];
 	struct bloblru_place at;
@@ -322,7 +323,8 @@ blobcache_get(struct blobcache *c, int64_t id, struct blob *ret)
 		return -ENOENT;
 	blobseg_name(u.seg->seq, u.seg->is_big, name);
 	if ((r = blobseg_open(&c->segs, &u)) == 0)
-		r = blobrec_read(u.fd, on_disk(u.seg, &at), len, id, ret);
+		r = blobrec_read(u.fd, on_disk(u.seg, &at), len, id, body_max,
+		    ret);
 	is_there = settle(c, id, &at, &u, r);
 	if (r == -ENOMEM || (r == 0 && is_there))
 		return r;

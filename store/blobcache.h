@@ -51,8 +51,11 @@ DEFINE_FREEP(struct blobcache, blobcache_close)
  * -EINVAL: an id or metadata that cannot be. Counts as used now. */
 int blobcache_put(struct blobcache *c, int64_t id, const struct blob *b)
     MUST_CHECK;
-/* -ENOENT when it is not there (or was not whole). */
-int blobcache_get(struct blobcache *c, int64_t id, struct blob *ret) MUST_CHECK;
+/* body_max: bytes of the longest body that it may have; no more is allocated,
+ * whatever the disk says. -ENOENT when it is not there (or was not whole, or
+ * is longer: then it is removed). */
+int blobcache_get(struct blobcache *c, int64_t id, uint64_t body_max,
+    struct blob *ret) MUST_CHECK;
 bool blobcache_has(struct blobcache *c, int64_t id);
 void blobcache_drop(struct blobcache *c, int64_t id);
 int blobcache_drop_all(struct blobcache *c) MUST_CHECK;

@@ -13,8 +13,10 @@
 
 #define MAGIC "SESFREC1"
 #define HASH_LEN 16
-#define TEXT_MAX (1024 * 1024) /* bytes of ETag and metadata */
+#define TEXT_MAX (128 * 1024) /* bytes of ETag and metadata */
 #define BODY_MAX (SSIZE_MAX / 2)
+/* bytes of a record beside its body */
+#define OTHER_MAX (BLOBREC_HEAD_LEN + TEXT_MAX + BLOBREC_UNIT - 1)
 #define FLAG_SEALED_PLAIN 1
 #define FLAG_BODY_HASHED 2
 
@@ -238,13 +240,14 @@ parse_texts(const uint8_t *at, size_t left, size_t pairs, struct blob *b)
 
 static int
 parse(uint8_t *p, struct blobrec_place at, uint64_t len, int64_t id,
-    struct blob *b)
+    uint64_t body_max, struct blob *b)
 {
 	const uint8_t *text = p + BLOBREC_HEAD_LEN;
 	uint8_t hash[HASH_LEN];
 	struct blobrec_head h;
 
-	if (blobrec_parse_head(p, at, &h) < 0 || h.len != len || h.id != id)
+	if (blobrec_parse_head(p, at, &h) < 0 || h.len != len || h.id != id ||
+	    h.body_len > body_max)
 		return -EBADMSG;
 	b->len = h.body_len;
 	b->body = p + BLOBREC_HEAD_LEN + h.text_len;
@@ -259,14 +262,15 @@ parse(uint8_t *p, struct blobrec_place at, uint64_t len, int64_t id,
 
 int
 blobrec_read(int fd, struct blobrec_place at, uint64_t len, int64_t id,
-    struct blob *ret)
+    uint64_t body_max, struct blob *ret)
 {
 	size_t table = BLOBREC_META_MAX * sizeof(struct pair);
 	uint8_t *p;
 	int r;
 
 	*ret = (struct blob){ 0 };
-	if (len < BLOBREC_UNIT || len > BODY_MAX)
+	if (len < BLOBREC_UNIT || len > BODY_MAX ||
+	    (len > OTHER_MAX && len - OTHER_MAX > body_max))
 		return -EBADMSG;
 	if ((ret->arena_ = malloc(table + len)) == NULL)
 		return -ENOMEM;
@@ -274,7 +278,7 @@ blobrec_read(int fd, struct blobrec_place at, uint64_t len, int64_t id,
 	ret->meta = ret->arena_;
 	p = (uint8_t *)ret->arena_ + table;
 	if ((r = read_all(fd, p, len, at.offset)) < 0 ||
-	    (r = parse(p, at, len, id, ret)) < 0)
+	    (r = parse(p, at, len, id, body_max, ret)) < 0)
 		blob_clear(ret);
 	return r;
 }

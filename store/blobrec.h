@@ -43,8 +43,10 @@ int blobrec_write(int fd, struct blobrec_place at, int64_t id,
     const struct blob *b) MUST_CHECK;
 
 /* Read a record of `len` bytes into one block (free: blob_clear). -EBADMSG
- * when it is not the whole record of that id; -ENOMEM; -errno of read. */
+ * when it is not the whole record of that id with a body of up to body_max
+ * bytes (when len alone shows it, nothing is allocated); -ENOMEM; -errno of
+ * read. */
 int blobrec_read(int fd, struct blobrec_place at, uint64_t len, int64_t id,
-    struct blob *ret) MUST_CHECK;
+    uint64_t body_max, struct blob *ret) MUST_CHECK;
 
 #endif

@@ -97,7 +97,8 @@ fetch_cached(const struct fetch_opts *f, const struct object *o,
 {
 	int r;
 
-	if ((r = blobcache_get(f->cache, o->id, ret)) < 0)
+	if ((r = blobcache_get(f->cache, o->id, o->size + SEAL_OVERHEAD,
+		 ret)) < 0)
 		return r;
 	if (strcmp(ret->etag, o->etag) != 0)
 		r = -ENOENT;

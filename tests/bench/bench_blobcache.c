@@ -76,7 +76,7 @@ get_all(void *arg)
 	for (int64_t i = 0; i < w->n; i++) {
 		at = at * 6364136223846793005U + 1442695040888963407U;
 		must(blobcache_get(w->c, w->first + (int64_t)((at >> 33) %
-		    (uint64_t)w->n), &b), "get");
+		    (uint64_t)w->n), UINT64_MAX, &b), "get");
 		blob_clear(&b);
 	}
 	return NULL;
@@ -89,7 +89,8 @@ miss_all(void *arg)
 	struct blob b;
 
 	for (int64_t i = 0; i < w->n; i++)
-		if (blobcache_get(w->c, w->first + w->n + i, &b) == 0)
+		if (blobcache_get(w->c, w->first + w->n + i, UINT64_MAX,
+			&b) == 0)
 			exit(1);
 	return NULL;
 }

@@ -42,7 +42,7 @@ read_one(int fd, uint64_t offset, const struct blobrec_head *h)
 {
 	struct blobrec_place at = { SEQ, offset };
 	struct blob b;
-	int r = blobrec_read(fd, at, h->len, h->id, &b);
+	int r = blobrec_read(fd, at, h->len, h->id, h->body_len, &b);
 
 	MUST(r == 0 || r == -EBADMSG);
 	if (r == 0) {
@@ -53,9 +53,12 @@ read_one(int fd, uint64_t offset, const struct blobrec_head *h)
 		MUST(b.len == 0 || b.body[b.len - 1] == b.body[b.len - 1]);
 	}
 	blob_clear(&b);
-	MUST(blobrec_read(fd, at, h->len, h->id + 1, &b) == -EBADMSG);
-	MUST(blobrec_read(fd, at, h->len + BLOBREC_UNIT, h->id, &b) ==
+	MUST(blobrec_read(fd, at, h->len, h->id + 1, UINT64_MAX, &b) ==
 	    -EBADMSG);
+	MUST(blobrec_read(fd, at, h->len + BLOBREC_UNIT, h->id, UINT64_MAX,
+	    &b) == -EBADMSG);
+	MUST(h->body_len == 0 || blobrec_read(fd, at, h->len, h->id,
+	    h->body_len - 1, &b) == -EBADMSG);
 }
 
 int

@@ -111,13 +111,19 @@ put(struct blobcache *c, int64_t id, const struct blob *b)
 	CHECK_EQ_AT(id, blobcache_put(c, id, b), 0);
 }
 
+static int
+get(struct blobcache *c, int64_t id, struct blob *ret)
+{
+	return blobcache_get(c, id, UINT64_MAX, ret);
+}
+
 static bool
 gets(struct blobcache *c, int64_t id, int fill)
 {
 	bool is_right;
 	struct blob b;
 
-	if (blobcache_get(c, id, &b) != 0)
+	if (get(c, id, &b) != 0)
 		return false;
 	is_right = b.len > 0 && b.body[0] == fill && b.body[b.len - 1] == fill;
 	CHECK_AT(id, is_right);
@@ -159,7 +165,7 @@ test_round_trip(void)
 		in.is_unauthenticated = i & 2;
 		CHECK_EQ_AT(i, blobcache_put(c, 1000 + (int64_t)i, &in), 0);
 		CHECK_AT(i, blobcache_has(c, 1000 + (int64_t)i));
-		CHECK_EQ_AT(i, blobcache_get(c, 1000 + (int64_t)i, &b), 0);
+		CHECK_EQ_AT(i, get(c, 1000 + (int64_t)i, &b), 0);
 		CHECK_EQ_AT(i, b.len, len[i]);
 		CHECK_AT(i, memcmp(b.body, body, len[i]) == 0);
 		CHECK_STR_AT(i, b.etag, in.etag);
@@ -172,21 +178,21 @@ test_round_trip(void)
 		blob_clear(&b);
 		CHECK_AT(i, b.body == NULL && b.meta == NULL);
 	}
-	CHECK_EQ(blobcache_get(c, 7, &b), -ENOENT);
+	CHECK_EQ(get(c, 7, &b), -ENOENT);
 	CHECK(!blobcache_has(c, 7));
 	CHECK_EQ(segments(dir, name), 1);
 	CHECK_EQ(stat(name, &s), 0);
 	CHECK_EQ(s.st_mode & 0777, 0600);
 	blobcache_drop(c, 1000);
 	CHECK(!blobcache_has(c, 1000));
-	CHECK_EQ(blobcache_get(c, 1000, &b), -ENOENT);
+	CHECK_EQ(get(c, 1000, &b), -ENOENT);
 	blobcache_get_stats(c, &st);
 	CHECK_EQ(st.objects, NELEMS(len) - 1);
 	CHECK_EQ(st.hits, NELEMS(len));
 	CHECK_EQ(st.misses, 2);
 	CHECK_EQ(st.puts, NELEMS(len));
 	CHECK_EQ(blobcache_drop_all(c), 0);
-	CHECK_EQ(blobcache_get(c, 1001, &b), -ENOENT);
+	CHECK_EQ(get(c, 1001, &b), -ENOENT);
 	blobcache_get_stats(c, &st);
 	CHECK_EQ(st.objects, 0);
 	CHECK_EQ(st.bytes, 0);
@@ -217,7 +223,7 @@ test_damage(void)
 		file[at] ^= 4;
 		write_file(name, file, len);
 		if (at < text)
-			CHECK_EQ_AT(at, blobcache_get(c, 300, &b), -ENOENT);
+			CHECK_EQ_AT(at, get(c, 300, &b), -ENOENT);
 		CHECK_EQ_AT(at, blobcache_has(c, 300), at >= text);
 		blobcache_drop(c, 300);
 	}
@@ -230,13 +236,13 @@ test_damage(void)
 		len = read_file(name, file, sizeof(file));
 		file[at] ^= 4;
 		write_file(name, file, len);
-		CHECK_EQ_AT(at, blobcache_get(c, 300, &b), -ENOENT);
+		CHECK_EQ_AT(at, get(c, 300, &b), -ENOENT);
 	}
 	for (size_t cut = 0; cut < len; cut++) {
 		put(c, 300, &in);
 		segments(dir, name);
 		CHECK_EQ(truncate(name, (off_t)cut), 0);
-		CHECK_EQ_AT(cut, blobcache_get(c, 300, &b), -ENOENT);
+		CHECK_EQ_AT(cut, get(c, 300, &b), -ENOENT);
 		CHECK_AT(cut, !blobcache_has(c, 300));
 	}
 	blobcache_close(c);
@@ -261,8 +267,8 @@ test_moved(void)
 	memcpy(file + 1024, file + 1536, 512);
 	write_file(name, file, sizeof(file));
 	CHECK(gets(c, 1, 5));
-	CHECK_EQ(blobcache_get(c, 2, &b), -ENOENT);
-	CHECK_EQ(blobcache_get(c, 3, &b), -ENOENT);
+	CHECK_EQ(get(c, 2, &b), -ENOENT);
+	CHECK_EQ(get(c, 3, &b), -ENOENT);
 	CHECK(gets(c, 4, 5));
 	/* Nor does a scan believe it. */
 	blobcache_close(c);
@@ -692,7 +698,7 @@ test_errors(void)
 			c->segs.open[i] = NULL;
 		}
 	CHECK_EQ(unlink(was), 0);
-	CHECK_EQ(blobcache_get(c, 2, &b), -ENOENT);
+	CHECK_EQ(get(c, 2, &b), -ENOENT);
 	CHECK(!blobcache_has(c, 2));
 	blobcache_close(c);
 	tmpdir_free(dir);
@@ -901,13 +907,51 @@ test_lying_table(void)
 	CHECK_EQ(blobcache_open(dir, MB, &c), 0);
 	CHECK(wait_objects(c, 2)); /* 1, and 5, which is not there */
 	CHECK(gets(c, 1, 6));
-	CHECK_EQ(blobcache_get(c, 5, &b), -ENOENT);
+	CHECK_EQ(get(c, 5, &b), -ENOENT);
 	blobcache_get_stats(c, &st);
 	CHECK_EQ(st.objects, 1);
 	CHECK_EQ(st.bytes, 2 * 4096);
 	blobcache_drop(c, 1);
 	blobcache_get_stats(c, &st);
 	CHECK_EQ(st.bytes, 0);
+	blobcache_close(c);
+	tmpdir_free(dir);
+}
+
+/* Whole records, each of its id, that are longer than the object can be, go.
+ * What they have beside the body does not count. */
+static void
+test_too_long(void)
+{
+	static const struct {
+		uint64_t len, max;
+		bool is_good;
+	} rows[] = { { 0, 0, true }, { 1, 0, false }, { 1000, 1000, true },
+		{ 1000, 999, false }, { 200000, 200000, true },
+		{ 200000, 199999, false }, { 5 * MB, 100, false },
+		{ 5 * MB, 5 * MB, true }, { 5 * MB, UINT64_MAX, true } };
+	char *dir = tmpdir_make();
+	static uint8_t body[5 * MB];
+	static char text[70000];
+	struct pair long_meta = { "m", text };
+	struct blobcache *c;
+
+	memset(text, 'x', sizeof(text) - 1);
+	CHECK_EQ(blobcache_open(dir, 64 * MB, &c), 0);
+	for (size_t i = 0; i < NELEMS(rows); i++) {
+		int64_t id = 1 + (int64_t)i;
+		struct blob in = make_blob(body, rows[i].len, 7), b;
+
+		in.meta = &long_meta;
+		in.meta_len = 1;
+		put(c, id, &in);
+		CHECK_EQ_AT(i, blobcache_get(c, id, rows[i].max, &b),
+		    rows[i].is_good ? 0 : -ENOENT);
+		CHECK_EQ_AT(i, b.len, rows[i].is_good ? rows[i].len : 0);
+		CHECK_AT(i, rows[i].is_good || b.arena_ == NULL);
+		CHECK_EQ_AT(i, blobcache_has(c, id), rows[i].is_good);
+		blob_clear(&b);
+	}
 	blobcache_close(c);
 	tmpdir_free(dir);
 }
@@ -1079,7 +1123,7 @@ hammer(void *arg)
 			blobcache_drop(c, id);
 		} else if (i % 997 == 500) {
 			wrong += blobcache_drop_all(c) != 0;
-		} else if (blobcache_get(c, id, &b) == 0) {
+		} else if (get(c, id, &b) == 0) {
 			wrong += b.len != 100 + (size_t)id * 50 ||
 			    b.body[b.len - 1] != (uint8_t)id;
 			blob_clear(&b);
@@ -1143,6 +1187,7 @@ main(void)
 	test_planted();
 	test_bad_table();
 	test_lying_table();
+	test_too_long();
 	test_old_layout();
 	test_many_segments();
 	test_lru();
