@@ -144,7 +144,8 @@ answers_give(void *arg, const struct control_request *req,
     struct control_client *client, json_t **ret)
 {
 	const struct answers *a = arg;
-	const struct status_opts so = { a->graph, a->mount, a->started_s };
+	const struct status_opts so = { a->graph, a->mount, a->audit,
+		a->started_s };
 
 	switch (req->cmd) {
 	case CONTROL_STATUS:

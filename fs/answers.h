@@ -9,6 +9,7 @@
 struct answers {
 	struct graph *graph;
 	struct mount *mount;
+	struct audit *audit; /* NULL: none */
 	int64_t started_s; /* graph_now_s() at the start */
 };
 

@@ -30,6 +30,7 @@ struct audit {
 	bool is_file;	     /* constant */
 	pthread_mutex_t lock;
 	int fd; /* [lock] */
+	uint64_t lines, failed; /* [lock] */
 };
 
 /* ---- where it goes ---- */
@@ -119,6 +120,13 @@ audit_reopen(struct audit *a)
 	LOCK_SCOPE(&a->lock);
 	close(a->fd);
 	a->fd = fd;
+}
+
+void
+audit_get_stats(struct audit *a, struct audit_stats *ret)
+{
+	LOCK_SCOPE(&a->lock);
+	*ret = (struct audit_stats){ a->o.dest, a->lines, a->failed };
 }
 
 /* Other sesfs may append to the same file: with the lock, what is cut off again
@@ -302,9 +310,14 @@ describe(const struct audit *a, const struct audit_event *e)
 static int
 deliver(struct audit *a, json_t *doc, const char *line, size_t len)
 {
+	int r;
+
 	LOCK_SCOPE(&a->lock);
-	return a->is_file ? append_locked(a, line, len) :
-			    send_locked(a, doc, line, len);
+	r = a->is_file ? append_locked(a, line, len) :
+			 send_locked(a, doc, line, len);
+	a->lines += r == 0;
+	a->failed += r < 0;
+	return r;
 }
 
 static int

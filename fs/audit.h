@@ -39,6 +39,13 @@ struct audit_event {
 	pid_t pid; /* of a thread or process; 0 = one that we cannot see */
 };
 
+struct audit_stats {
+	const char *dest; /* borrowed from the audit */
+	uint64_t lines;
+	uint64_t failed; /* that could not be written, so many opens failed */
+};
+void audit_get_stats(struct audit *a, struct audit_stats *ret);
+
 /* Write the line, before the message is let go. -EIO when it could not be
  * written (logged); -ENOMEM. */
 int audit_write(struct audit *a, const struct audit_event *e) MUST_CHECK;

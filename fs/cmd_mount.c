@@ -281,7 +281,8 @@ start(struct served *s)
 	mo.audit = s->audit;
 	if ((r = mount_new(&mo, &s->mount)) < 0)
 		return r;
-	s->answers = (struct answers){ &s->graph, s->mount, s->started_s };
+	s->answers = (struct answers){ &s->graph, s->mount, s->audit,
+		s->started_s };
 	if ((r = control_start(&co, &s->control)) < 0)
 		return r;
 	if ((r = sync_start(s->graph.sync)) < 0)

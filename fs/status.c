@@ -249,6 +249,21 @@ json_fuse(struct mount *mount)
 	return obj;
 }
 
+static json_t *
+json_audit(struct audit *a)
+{
+	struct audit_stats s;
+	json_t *obj;
+
+	if (a == NULL)
+		return json_null();
+	audit_get_stats(a, &s);
+	obj = json_pack("{s:o}", "to", text_json(s.dest));
+	set_u64(obj, "lines", s.lines);
+	set_u64(obj, "failed", s.failed);
+	return obj;
+}
+
 int
 status_json(const struct status_opts *o, bool all, json_t **ret)
 {
@@ -278,6 +293,7 @@ status_json(const struct status_opts *o, bool all, json_t **ret)
 	json_object_set_new(doc, "messages", json_messages(g->source));
 	json_object_set_new(doc, "ahead", json_ahead(g->prefetch));
 	json_object_set_new(doc, "seal", json_seal(g->seal));
+	json_object_set_new(doc, "audit", json_audit(o->audit));
 	json_object_set_new(doc, "fuse", json_fuse(o->mount));
 	if ((r = set_refused(doc, g->index, all)) < 0) {
 		json_decref(doc);

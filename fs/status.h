@@ -15,6 +15,7 @@
 struct status_opts {
 	const struct graph *graph;
 	struct mount *mount;
+	struct audit *audit; /* NULL: none */
 	int64_t started_s; /* monotonic */
 };
 

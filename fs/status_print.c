@@ -176,6 +176,17 @@ print_store(FILE *f, const json_t *doc)
 	fputc('\n', f);
 }
 
+static void
+print_audit(FILE *f, const json_t *a)
+{
+	if (!json_is_object(a))
+		return;
+	print_label(f, "audit");
+	text_print(f, string(a, "to"), SIZE_MAX);
+	fprintf(f, ", %" PRIu64 " lines, %" PRIu64 " could not be written\n",
+	    control_u64(a, "lines"), control_u64(a, "failed"));
+}
+
 void
 status_print(FILE *f, const json_t *doc)
 {
@@ -197,5 +208,6 @@ status_print(FILE *f, const json_t *doc)
 	print_cost(f, doc);
 	print_kms(f, json_object_get(doc, "kms"));
 	print_store(f, doc);
+	print_audit(f, json_object_get(doc, "audit"));
 	print_counts(f, "fuse", json_object_get(doc, "fuse"));
 }

@@ -284,6 +284,10 @@ def full(bench, disk):
     assert 10 < n < 1000, n
     raises(errno.EIO, os.open, path, os.O_RDONLY)
     equal(len(lines(audit)), n, "whole lines")
+    equal(m.status()["audit"], {"to": audit, "lines": n, "failed": 2})
+    text = bench.sesfs("status", m.path)
+    says = f"audit       {audit}, {n} lines, 2 could not be written"
+    assert says in text, text
     assert "audit: write to" in m.log(), m.log()
     for command in ("cat", "verify"):
         args = [m.by_key().popitem()[0]] if command == "cat" else []

@@ -267,6 +267,7 @@ def test_status(bench):
                      if k.lower().replace("_", "") == kind)
         equal(doc["requests"][kind], theirs, kind)
     text = bench.sesfs("status", m.path)
+    equal(doc["audit"], None)
     equal(doc["kms"], {"rate": 200, "rate_limit": 200, "waiting": 0})
     for word in ("4 shown", "25 refused", "NOT_ENCRYPTED", "a month", "keys",
                  "seal", "KMS rate    200 calls a second at most, 0 waiting"):
