@@ -30,6 +30,7 @@ struct audit {
 	bool is_file;	     /* constant */
 	pthread_mutex_t lock;
 	int fd; /* [lock] */
+	bool is_torn; /* [lock] half a line is at its end and stays there */
 	uint64_t lines, failed; /* [lock] */
 };
 
@@ -120,6 +121,7 @@ audit_reopen(struct audit *a)
 	LOCK_SCOPE(&a->lock);
 	close(a->fd);
 	a->fd = fd;
+	a->is_torn = false;
 }
 
 void
@@ -129,23 +131,35 @@ audit_get_stats(struct audit *a, struct audit_stats *ret)
 	*ret = (struct audit_stats){ a->o.dest, a->lines, a->failed };
 }
 
+/* Half a line is no line: it is taken back, or where a file may only grow
+ * (chattr +a) ended before the next one. */
+static int
+write_whole(struct audit *a, const char *line, size_t len)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (a->is_torn && write(a->fd, "\n", 1) != 1)
+		return -ENOSPC;
+	a->is_torn = false;
+	if (fstat(a->fd, &st) < 0 || (n = write(a->fd, line, len)) < 0)
+		return -errno;
+	if ((size_t)n == len)
+		return 0;
+	a->is_torn = ftruncate(a->fd, st.st_size) < 0;
+	return -ENOSPC;
+}
+
 /* Other sesfs may append to the same file: with the lock, what is cut off again
  * is what we wrote. */
 static int
 append_locked(struct audit *a, const char *line, size_t len)
 {
-	struct stat st;
-	ssize_t n;
-	int r = 0;
+	int r;
 
 	if (flock(a->fd, LOCK_EX) < 0)
 		return -errno;
-	if (fstat(a->fd, &st) < 0 || (n = write(a->fd, line, len)) < 0) {
-		r = -errno;
-	} else if ((size_t)n < len) {
-		/* Half a line is no line. */
-		r = ftruncate(a->fd, st.st_size) < 0 ? -errno : -ENOSPC;
-	}
+	r = write_whole(a, line, len);
 	flock(a->fd, LOCK_UN);
 	return r;
 }

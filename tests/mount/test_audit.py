@@ -3,6 +3,7 @@ and does not happen when the line cannot be written."""
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -299,7 +300,36 @@ def full(bench, disk):
     os.truncate(audit, 0)
     read(path)
     equal(len(lines(audit)), 1)
+    if shutil.which("chattr") and subprocess.run(
+            ["chattr", "+a", audit], check=False,
+            stderr=subprocess.DEVNULL).returncode == 0:
+        grown_only(audit, path, os.path.join(disk, "room"))
+        subprocess.run(["chattr", "-a", audit], check=True)
     m.stop()
+
+
+def grown_only(audit, path, room):
+    """What was written of a line cannot be taken back: it stays alone."""
+    with open(room, "wb") as f:
+        f.write(bytes(4096))
+    n = len(lines(audit))
+    try:
+        for _ in range(1000):
+            read(path)
+            n += 1
+    except OSError as e:
+        equal(e.errno, errno.EIO)
+    raises(errno.EIO, os.open, path, os.O_RDONLY)
+    os.remove(room)
+    for _ in range(3):
+        read(path)
+    whole, torn = 0, 0
+    for line in read(audit).splitlines():
+        try:
+            whole += isinstance(json.loads(line), dict)
+        except ValueError:
+            torn += 1
+    equal((whole, torn <= 1), (n + 3, True), "lines, and the torn one")
 
 
 if __name__ == "__main__":
