@@ -18,6 +18,7 @@
  *			lane, or nothing moved for stall_ms
  *	-EPROTO		TLS refused (certificate, version), the proxy refuses,
  *			or not HTTP
+ *	-EINVAL		https_proxy is not the URL of a proxy
  *	-EMSGSIZE	body above max_body, or headers above 64 KiB
  *	-ECANCELED	http_stop()
  *	-ENOMEM, -EIO	the rest

@@ -51,6 +51,20 @@ static const struct {
 	    "ours, which AWS never does" },
 };
 
+/* A proxy that libcurl cannot use: it quotes all of the URL, password too. */
+static const struct {
+	const char *begin, *instead;
+} proxy_url[] = {
+	{ "Unsupported proxy syntax", "the proxy's URL (https_proxy) cannot be "
+	    "read; it is http://USER:PASSWORD@HOST:PORT, with %XX for what is "
+	    "neither letter nor digit in user and password" },
+	{ "Unsupported proxy scheme", "the proxy's URL (https_proxy) is none "
+	    "that libcurl knows; it begins with http://, https:// or "
+	    "socks5h://" },
+	{ "Unsupported proxy ", "the proxy's URL (https_proxy) is none that "
+	    "this libcurl can use" },
+};
+
 static int
 err_of_code(CURLcode code)
 {
@@ -113,13 +127,53 @@ advice(CURL *easy, CURLcode code, const char *text)
 	return proxy_advice(easy);
 }
 
-int
-http_why(CURL *easy, CURLcode code, const char *text, char ret[HTTP_WHY_MAX])
+/* Our words for what is not to be quoted, or NULL. */
+static const char *
+instead_of(const char *text)
 {
-	const char *more = advice(easy, code, text);
+	for (size_t i = 0; i < NELEMS(proxy_url); i++)
+		if (strncmp(text, proxy_url[i].begin,
+			strlen(proxy_url[i].begin)) == 0)
+			return proxy_url[i].instead;
+	return NULL;
+}
 
-	if (text[0] == '\0')
-		text = curl_easy_strerror(code);
+/* Whatever else is quoted has no user and password left: all from the quote (or
+ * scheme, or blank) before them goes. */
+static void
+cut_userinfo(char *text)
+{
+	char *at = strrchr(text, '@'), *from;
+
+	if (at == NULL)
+		return;
+	*at = '\0';
+	if ((from = strpbrk(text, "'\"")) != NULL)
+		from++;
+	else if ((from = strstr(text, "://")) != NULL)
+		from += 3;
+	else if ((from = strrchr(text, ' ')) != NULL)
+		from++;
+	else
+		from = text;
+	memmove(from, at + 1, strlen(at + 1) + 1);
+}
+
+int
+http_why(CURL *easy, CURLcode code, const char *curl_text,
+    char ret[HTTP_WHY_MAX])
+{
+	const char *more = advice(easy, code, curl_text);
+	const char *instead = instead_of(curl_text);
+	char text[CURL_ERROR_SIZE];
+
+	if (instead != NULL) {
+		snprintf(ret, HTTP_WHY_MAX, "%s", instead);
+		return -EINVAL;
+	}
+	snprintf(text, sizeof(text), "%s", curl_text[0] != '\0' ? curl_text :
+	    curl_easy_strerror(code));
+	cut_userinfo(text);
 	if (more == NULL) {
 		snprintf(ret, HTTP_WHY_MAX, "%s", text);
 		return err_of_code(code);

@@ -9,9 +9,10 @@
 
 #include "store/http.h"
 
-/* Of a handle whose transfer ended with code, not CURLE_OK. text: what libcurl
- * wrote into the error buffer, "" for nothing. Returns the error of http.h. */
-int http_why(CURL *easy, CURLcode code, const char *text,
+/* Of a handle whose transfer ended with code, not CURLE_OK. curl_text: what
+ * libcurl wrote into the error buffer, "" for nothing. Returns the error of
+ * http.h. No user or password of a proxy is in ret. */
+int http_why(CURL *easy, CURLcode code, const char *curl_text,
     char ret[HTTP_WHY_MAX]) MUST_CHECK;
 
 #endif

@@ -228,6 +228,29 @@ def test_proxy(b):
             equal(p.asked, [], "requests to the proxy")
 
 
+def test_proxy_url(b):
+    """One that libcurl does not take is not repeated by us, who would tell its
+    password."""
+    prepare(b)
+    secret = "S3cret"
+    for rest in ("{}@proxy.example:99999", "{} x@proxy.example:80",
+                 "{}@pro xy", "{}#x@127.0.0.1:3128", "{}/x@127.0.0.1:3128"):
+        url = "http://bob:" + rest.format(secret)
+        _, err, code = sync(b, f"https://{NAME}", ok=None, https_proxy=url)
+        assert code != 0 and "(https_proxy) cannot be read" in err, err
+        assert secret not in err and "bob" not in err, err
+    for url in (f"bob:{secret}@[::1", f"foo://bob:{secret}@proxy.example:80"):
+        _, err, code = sync(b, f"https://{NAME}", ok=None, https_proxy=url)
+        assert code != 0 and "the proxy's URL (https_proxy)" in err, err
+        assert secret not in err and "bob" not in err, err
+        b.env.update(https_proxy=url, AWS_ENDPOINT_URL=f"https://{NAME}")
+        out, err, _ = b.sesfs("check", *b.common(b.work + "/checked"),
+                              "--json", "s3://mail/in/", ok=None, both=True)
+        b.env.update(https_proxy="")
+        assert "the proxy's URL (https_proxy)" in out, out
+        assert secret not in out + err, out + err
+
+
 def test_proxy_by_tls(b):
     """Its certificate counts like any other, by the same bundle."""
     prepare(b)

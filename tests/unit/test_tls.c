@@ -117,6 +117,61 @@ static const struct {
 	    "get local issuer certificate", -EPROTO, "--ca-bundle" },
 };
 
+#define SECRET "S3cret"
+
+/* Proxies that libcurl does not take, and the part of our words to look for. */
+static const struct {
+	const char *text, *want;
+	int err;
+} quoted[] = {
+	{ "Unsupported proxy syntax in 'http://bob:" SECRET "@p.example:99999'"
+	    ": Port number was not a decimal number between 0 and 65535",
+	    "cannot be read", -EINVAL },
+	{ "Unsupported proxy scheme for 'foo://bob:" SECRET "@p.example:80'",
+	    "begins with http://", -EINVAL },
+	{ "Unsupported proxy syntax in 'http://bob:S3cr" "et@p.example:80'",
+	    "cannot be read", -EINVAL },
+	{ "Unsupported proxy syntax in 'http://bob:" SECRET "@pro xy'",
+	    "cannot be read", -EINVAL },
+	{ "Unsupported proxy syntax in 'http://bob:" SECRET "#x@127.0.0.1:3'",
+	    "cannot be read", -EINVAL },
+	{ "Unsupported proxy syntax in 'http://bob:" SECRET "/x@127.0.0.1:3'",
+	    "cannot be read", -EINVAL },
+	{ "Unsupported proxy syntax in 'bob:" SECRET "@[::1'",
+	    "cannot be read", -EINVAL },
+	/* Too long for libcurl's buffer, that it has no end. */
+	{ "Unsupported proxy syntax in 'http://bob:" SECRET, "cannot be read",
+	    -EINVAL },
+	{ "Unsupported proxy 'https://bob:" SECRET "@h', libcurl is built "
+	    "without the HTTPS-proxy support.", "none that this libcurl",
+	    -EINVAL },
+	/* Whatever libcurl comes to quote. */
+	{ "no use of 'http://bob:" SECRET "@h:1' here", "no use of 'h:1' here",
+	    -ECONNREFUSED },
+	{ "no use of \"bob:" SECRET " ://'@h\"", "no use of \"h\"",
+	    -ECONNREFUSED },
+	{ "no use of http://bob:" SECRET " @" SECRET "@h:1 here",
+	    "no use of http://h:1 here", -ECONNREFUSED },
+	{ "no use of bob:" SECRET "@h", "no use of h", -ECONNREFUSED },
+	{ SECRET "@h", "h", -ECONNREFUSED },
+};
+
+static void
+test_quoted(void)
+{
+	CURL *easy = curl_easy_init();
+	char why[HTTP_WHY_MAX];
+
+	for (size_t i = 0; i < NELEMS(quoted); i++) {
+		CHECK_EQ_AT(i, http_why(easy, CURLE_COULDNT_CONNECT,
+		    quoted[i].text, why), quoted[i].err);
+		CHECK_AT(i, strstr(why, SECRET) == NULL &&
+		    strstr(why, "bob") == NULL);
+		CHECK_AT(i, strstr(why, quoted[i].want) != NULL);
+	}
+	curl_easy_cleanup(easy);
+}
+
 static void
 test_whys(void)
 {
@@ -157,6 +212,7 @@ main(void)
 	test_bundles();
 	test_fips();
 	test_whys();
+	test_quoted();
 	unlink(path);
 	curl_global_cleanup();
 	return check_done();
