@@ -29,7 +29,8 @@ check_cause(int err, const struct awserr *e)
 	char action[AWSERR_ACTION_MAX];
 
 	if (e->status == 0 && (err == -ETIMEDOUT || err == -ECONNRESET ||
-	    err == -ECONNREFUSED || err == -EHOSTUNREACH))
+	    err == -ECONNREFUSED || err == -EHOSTUNREACH ||
+	    err == -ENETUNREACH))
 		return check_cause_of_network(err, false, "");
 	if ((c = awscause_of(e->code)) != NULL)
 		return (struct check_cause){ c->word, c->advice };

@@ -544,6 +544,9 @@ graph_error(int err)
 		return "AWS refused";
 	case -ENOKEY:
 		return "KMS refused the key";
+	case -ENETUNREACH:
+		return "a proxy refuses, or something else answers instead "
+		       "of AWS";
 	default:
 		return strerrordesc_np(-err);
 	}
@@ -560,6 +563,6 @@ bool
 graph_is_offline(int err)
 {
 	return err == -ETIMEDOUT || err == -ECONNRESET ||
-	    err == -ECONNREFUSED || err == -EHOSTUNREACH || err == -EAGAIN ||
-	    err == -EIO;
+	    err == -ECONNREFUSED || err == -EHOSTUNREACH ||
+	    err == -ENETUNREACH || err == -EAGAIN || err == -EIO;
 }

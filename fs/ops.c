@@ -60,6 +60,7 @@ ops_errno(int r)
 		return EKEYREJECTED;
 	case ECONNRESET:
 	case EHOSTUNREACH:
+	case ENETUNREACH:
 	case EAGAIN: /* throttled past the deadline */
 		return ETIMEDOUT;
 	case ECANCELED: /* the daemon ends, and the mount with it */

@@ -104,7 +104,7 @@ creds_http(const struct creds_http *c, struct http_reply *ret,
 		r = attempt(c, url, ret, why);
 		if (r == 0 || i + 1 >= c->attempts || i > 5 ||
 		    r == -ECANCELED || r == -EPROTO || r == -EINVAL ||
-		    r == -EMSGSIZE)
+		    r == -ENETUNREACH || r == -EMSGSIZE)
 			break;
 		http_reply_free(ret);
 		r = http_sleep_ms(c->http, wait / 2 +

@@ -16,8 +16,9 @@
  *	-ECONNRESET	broken before or within the reply, or a short body
  *	-ETIMEDOUT	the deadline passed, perhaps while it still waited in its
  *			lane, or nothing moved for stall_ms
- *	-EPROTO		TLS refused (certificate, version), the proxy refuses,
- *			or not HTTP
+ *	-ENETUNREACH	something in between: the proxy refuses, or what answers
+ *			speaks no TLS
+ *	-EPROTO		TLS refused (certificate, version), or not HTTP
  *	-EINVAL		https_proxy is not the URL of a proxy
  *	-EMSGSIZE	body above max_body, or headers above 64 KiB
  *	-ECANCELED	http_stop()

@@ -34,20 +34,24 @@ static const struct {
 /* What ends a handshake for good, in OpenSSL's words: libcurl has one code for
  * them and for a connection that broke. */
 static const struct {
-	const char *text, *advice;
+	const char *text;
+	int err;
+	const char *advice;
 } handshake[] = {
-	{ "unsupported protocol", "the server has nothing newer than TLS 1.1, "
+	{ "unsupported protocol", -EPROTO, "the server has nothing newer than TLS 1.1, "
 	    "which is not safe; sesfs needs TLS 1.2" },
-	{ "alert protocol version", "the server has nothing newer than "
+	{ "alert protocol version", -EPROTO, "the server has nothing newer than "
 	    "TLS 1.1, which is not safe; sesfs needs TLS 1.2" },
-	{ "wrong version number", "this is not TLS; is it an http:// port?" },
-	{ "alert handshake failure", "no cipher or group in common; --fips "
+	/* It may also be a network that wants to be logged in to first. */
+	{ "wrong version number", -ENETUNREACH, "this is not TLS; is it an "
+	    "http:// port?" },
+	{ "alert handshake failure", -EPROTO, "no cipher or group in common; --fips "
 	    "allows AES-GCM and NIST's curves alone" },
-	{ "no shared cipher", "no cipher in common" },
-	{ "wrong curve", "no group in common; --fips allows NIST's curves "
+	{ "no shared cipher", -EPROTO, "no cipher in common" },
+	{ "wrong curve", -EPROTO, "no group in common; --fips allows NIST's curves "
 	    "alone" },
-	{ "dh key too small", "the server's parameters are too weak" },
-	{ "alert certificate required", "the server wants a certificate of "
+	{ "dh key too small", -EPROTO, "the server's parameters are too weak" },
+	{ "alert certificate required", -EPROTO, "the server wants a certificate of "
 	    "ours, which AWS never does" },
 };
 
@@ -94,37 +98,53 @@ certificate_advice(CURL *easy, const char *text)
 	}
 }
 
-static const char *
-handshake_advice(const char *text)
+/* An error that something can be done about; 0 and NULL when it is none. */
+struct verdict {
+	int err;
+	const char *advice;
+};
+
+static struct verdict
+judge_handshake(const char *text)
 {
 	for (size_t i = 0; i < NELEMS(handshake); i++)
 		if (strstr(text, handshake[i].text) != NULL)
-			return handshake[i].advice;
-	return NULL;
+			return (struct verdict){ handshake[i].err,
+				handshake[i].advice };
+	return (struct verdict){ 0, NULL };
 }
 
-/* A proxy that says no; one that fails for now is tried again. */
+/* Of a refusal by the proxy; NULL for what passes by itself: a timeout, "too
+ * early", "too many", an error of its own. */
 static const char *
-proxy_advice(CURL *easy)
+proxy_advice(long status)
+{
+	if (status < 400 || status >= 500 || status == 408 || status == 425 ||
+	    status == 429)
+		return NULL;
+	return status == 407 ? "the proxy wants a user and password, as in "
+		"https_proxy=http://USER:PASSWORD@HOST:PORT" :
+		"the proxy refuses; set no_proxy if none is needed";
+}
+
+static struct verdict
+judge_proxy(CURL *easy)
 {
 	long status = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-	if (status == 407)
-		return "the proxy wants a user and password, as in "
-		       "https_proxy=http://USER:PASSWORD@HOST:PORT";
-	return status >= 400 && status < 500 ?
-	    "the proxy refuses; set no_proxy if none is needed" : NULL;
+	return (struct verdict){ -ENETUNREACH, proxy_advice(status) };
 }
 
-static const char *
-advice(CURL *easy, CURLcode code, const char *text)
+static struct verdict
+judge(CURL *easy, CURLcode code, const char *text)
 {
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		return certificate_advice(easy, text);
+		return (struct verdict){ -EPROTO,
+			certificate_advice(easy, text) };
 	if (code == CURLE_SSL_CONNECT_ERROR)
-		return handshake_advice(text);
-	return proxy_advice(easy);
+		return judge_handshake(text);
+	return judge_proxy(easy);
 }
 
 /* Our words for what is not to be quoted, or NULL. */
@@ -163,7 +183,7 @@ int
 http_why(CURL *easy, CURLcode code, const char *curl_text,
     char ret[HTTP_WHY_MAX])
 {
-	const char *more = advice(easy, code, curl_text);
+	const struct verdict v = judge(easy, code, curl_text);
 	const char *instead = instead_of(curl_text);
 	char text[CURL_ERROR_SIZE];
 
@@ -174,10 +194,10 @@ http_why(CURL *easy, CURLcode code, const char *curl_text,
 	snprintf(text, sizeof(text), "%s", curl_text[0] != '\0' ? curl_text :
 	    curl_easy_strerror(code));
 	cut_userinfo(text);
-	if (more == NULL) {
+	if (v.advice == NULL) {
 		snprintf(ret, HTTP_WHY_MAX, "%s", text);
 		return err_of_code(code);
 	}
-	snprintf(ret, HTTP_WHY_MAX, "%.130s; %s", text, more);
-	return -EPROTO;
+	snprintf(ret, HTTP_WHY_MAX, "%.130s; %s", text, v.advice);
+	return v.err;
 }

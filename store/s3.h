@@ -12,7 +12,7 @@
  *	-ESTALE		If-Match did not hold: the object is another one now
  *	-EMSGSIZE	the body is longer than the caller allowed
  *	-EPROTO		a reply that is not S3's
- *	-ETIMEDOUT, -ECONNRESET, -EAGAIN, -EHOSTUNREACH
+ *	-ETIMEDOUT, -ECONNRESET, -EAGAIN, -EHOSTUNREACH, -ENETUNREACH
  *			the network or the service, after all retries
  *	-ECANCELED	s3_free or http shutdown began
  *	-EIO		anything else; the log has the reason

@@ -15,7 +15,7 @@ bool
 sync_is_network_error(int r)
 {
 	return r == -ETIMEDOUT || r == -ECONNRESET || r == -EHOSTUNREACH ||
-	    r == -EAGAIN || r == -EACCES;
+	    r == -ENETUNREACH || r == -EAGAIN || r == -EACCES;
 }
 
 static int64_t

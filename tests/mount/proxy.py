@@ -22,6 +22,12 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         if self.server.status != 200:
             self.send_error(self.server.status)
             return
+        if self.server.portal:
+            self.send_response_only(200)
+            self.end_headers()
+            self.wfile.write(b"HTTP/1.1 302 Found\r\n"
+                             b"Location: http://login/\r\n\r\n")
+            return
         with socket.create_connection(self.server.peer) as peer:
             self.send_response_only(200)
             self.end_headers()
@@ -55,12 +61,12 @@ def forget_proxies(env):
 
 
 @contextlib.contextmanager
-def proxy(peer, want=None, status=200, pair=None):
+def proxy(peer, want=None, status=200, pair=None, portal=False):
     """want: the Proxy-Authorization it asks for; pair: certificate and key, to
-    be spoken to by TLS."""
+    be spoken to by TLS; portal: wherever to, a page to log in comes."""
     server = Server(("127.0.0.1", 0), Proxy)
     server.peer, server.want, server.status = ("127.0.0.1", peer), want, status
-    server.asked = []
+    server.asked, server.portal = [], portal
     if pair is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*pair)

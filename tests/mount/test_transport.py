@@ -2,13 +2,14 @@
 which words, and that nothing was sent by then."""
 import base64
 import contextlib
+import errno
 import os
 import socket
 import ssl
 import warnings
 
 import tlsserver
-from harness import Skip, equal, main, need
+from harness import Skip, equal, main, need, until
 from proxy import forget_proxies, proxy
 
 LOCAL = "DNS:localhost,IP:127.0.0.1"
@@ -271,6 +272,47 @@ def test_proxy_by_tls(b):
                     ["give its issuer's certificate with --ca-bundle"],
                     "--ca-bundle", cert, https_proxy=at)
             equal(p.asked, [], "requests to the proxy")
+
+
+def test_nothing_but_a_proxy(b):
+    """A network that lets nobody out is none: a mount begins with what it
+    knows, and says what is in the way. Who is not trusted is another matter."""
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, f"DNS:{NAME}")
+    m = b.mount("s3://mail/in/", "--cache-size=0")
+    m.sync()
+    m.stop()
+    b.env["AWS_ENDPOINT_URL"] = f"https://{NAME}"
+    for options, want in (({"portal": True}, "this is not TLS"),
+                          ({"status": 403}, "the proxy refuses"),
+                          ({"status": 407}, "the proxy wants a user"),
+                          ({"status": 429}, "cannot be reached now"),
+                          ({"status": 503}, "cannot be reached now")):
+        with proxy(1, **options) as p:
+            print("  ", options, flush=True)
+            b.env["https_proxy"] = f"http://127.0.0.1:{p.server_port}"
+            open(m.log_path, "w").close()
+            m.start()
+            assert want in m.log(), m.log()
+            assert "mail cannot be reached now" in m.log(), m.log()
+            mails = [os.path.join(at, f) for at, _, files in os.walk(m.path)
+                     for f in files if ",S=" in f]
+            equal(len(mails), 1, "mails")
+            if "portal" in options:
+                try:
+                    open(mails[0], "rb").read()
+                except OSError as e:
+                    equal(e.errno, errno.ETIMEDOUT, "errno of a mail")
+                else:
+                    raise AssertionError("it was read")
+            m.stop()
+    with tlsserver.front(b, cert=cert, key=key) as server:
+        with proxy(server.port) as p:
+            b.env["https_proxy"] = f"http://127.0.0.1:{p.server_port}"
+            m.start(wait=False)
+            until("the mount to end", lambda: m.process.poll() is not None)
+            assert "--ca-bundle" in m.log(), m.log()
+            m.process = None
 
 
 # ---- FIPS ----

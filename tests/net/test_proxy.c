@@ -1,8 +1,10 @@
 /* Which hosts a proxy is asked for: the variables that curl reads, and our own
  * rule that loopback is never one of them. */
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,23 +17,24 @@
 struct proxy {
 	int fd;
 	uint16_t port;
-	atomic_int asked;
+	atomic_int asked, status;
 };
 
 /* Whoever connects is counted and sent away. */
 static void *
 serve(void *arg)
 {
-	static const char no[] = "HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n";
 	struct proxy *p = arg;
 	char text[4096];
-	int fd;
+	int fd, n;
 
 	while ((fd = accept(p->fd, NULL, NULL)) >= 0) {
 		ssize_t ignored = recv(fd, text, sizeof(text), 0);
 
 		atomic_fetch_add(&p->asked, 1);
-		ignored = send(fd, no, sizeof(no) - 1, MSG_NOSIGNAL);
+		n = snprintf(text, sizeof(text), "HTTP/1.1 %d no\r\n"
+		    "Content-Length: 0\r\n\r\n", atomic_load(&p->status));
+		ignored = send(fd, text, (size_t)n, MSG_NOSIGNAL);
 		(void)ignored;
 		close(fd);
 	}
@@ -46,6 +49,7 @@ proxy_start(struct proxy *p, pthread_t *t)
 	socklen_t len = sizeof(a);
 
 	memset(p, 0, sizeof(*p));
+	p->status = 403;
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK_EQ(bind(p->fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	CHECK_EQ(listen(p->fd, 16), 0);
@@ -103,6 +107,39 @@ test_hosts(struct http *h, struct proxy *p)
 	}
 }
 
+/* What it says no with: for now, or until somebody does something. */
+static void
+test_answers(struct http *h, struct proxy *p)
+{
+	static const struct {
+		int status, want;
+		const char *why;
+	} t[] = {
+		{ 302, -ECONNRESET, "302" },
+		{ 400, -ENETUNREACH, "the proxy refuses" },
+		{ 403, -ENETUNREACH, "the proxy refuses" },
+		{ 407, -ENETUNREACH, "wants a user and password" },
+		{ 408, -ECONNRESET, "408" },
+		{ 425, -ECONNRESET, "425" },
+		{ 429, -ECONNRESET, "429" },
+		{ 503, -ECONNRESET, "503" },
+	};
+	struct http_request req = { .method = "GET", .max_body = 100,
+		.url = "https://kms.sesfs.invalid/", .timeout_ms = 10000 };
+
+	setenv("no_proxy", "", 1);
+	for (size_t i = 0; i < NELEMS(t); i++) {
+		struct http_reply r;
+
+		atomic_store(&p->status, t[i].status);
+		CHECK_EQ_AT(i, http_do(h, &req, &r), t[i].want);
+		CHECK_AT(i, strstr(r.why, t[i].why) != NULL);
+		CHECK_EQ_AT(i, strstr(r.why, ";") != NULL,
+		    t[i].want == -ENETUNREACH);
+		http_reply_free(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -122,6 +159,7 @@ main(void)
 	/* Addresses that nobody has are not waited for. */
 	CHECK_EQ(http_new(&(struct http_opts){ .connect_ms = 200 }, &h), 0);
 	test_hosts(h, &p);
+	test_answers(h, &p);
 	http_free(h);
 	shutdown(p.fd, SHUT_RDWR);
 	pthread_join(t, NULL);

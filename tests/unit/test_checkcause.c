@@ -33,6 +33,7 @@ static const struct {
 	{ -EPERM, 0, "", "plain-http" },
 	{ -EHOSTUNREACH, 0, "", "dns" },
 	{ -ETIMEDOUT, 0, "", "unreachable" },
+	{ -ENETUNREACH, 0, "", "unreachable" },
 	{ -ECONNRESET, 0, "", "unreachable" },
 	{ -EIO, 418, "Teapot", "failed" },
 };
@@ -67,6 +68,9 @@ static const struct {
 	{ -ECONNRESET, true, "OpenSSL/3.0: wrong version number", "tls" },
 	{ -EPROTO, true, "", "tls" },
 	{ -EPROTO, false, "", "unreachable" },
+	{ -ENETUNREACH, true, "SSL: wrong version number", "tls" },
+	{ -ENETUNREACH, true, "CONNECT tunnel failed, response 407",
+	    "unreachable" },
 };
 
 static void

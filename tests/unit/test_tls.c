@@ -105,7 +105,7 @@ static const struct {
 	{ CURLE_SSL_CONNECT_ERROR, "error:0A00042E:SSL routines::tlsv1 alert "
 	    "protocol version", -EPROTO, "needs TLS 1.2" },
 	{ CURLE_SSL_CONNECT_ERROR, "error:0A00010B:SSL routines::wrong "
-	    "version number", -EPROTO, "is it an http:// port?" },
+	    "version number", -ENETUNREACH, "is it an http:// port?" },
 	{ CURLE_SSL_CONNECT_ERROR, "error:0A000410:SSL routines::sslv3 alert "
 	    "handshake failure", -EPROTO, "--fips allows" },
 	{ CURLE_PEER_FAILED_VERIFICATION, "SSL: no alternative certificate "
