@@ -149,12 +149,21 @@ settle_region(struct graph *g, const char *instance, bool may_guess)
 
 /* ---- the parts ---- */
 
+static const char *
+app_id(const struct config *c)
+{
+	const char *id = awsconf_env(c->aws, "AWS_SDK_UA_APP_ID");
+
+	return id != NULL ? id : awsconf_get(c->aws, NULL, "sdk_ua_app_id");
+}
+
 static int
 open_login(struct graph *g)
 {
 	const struct http_opts ho = { .jobs = (unsigned)g->c->jobs,
 		.ca_bundle = g->c->ca_bundle,
 		.fips = g->c->fips,
+		.app_id = app_id(g->c),
 		.rate[HTTP_LANE_KMS] = (unsigned)g->c->kms_rate };
 	struct creds_setup s;
 	int r;

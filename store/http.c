@@ -205,6 +205,27 @@ setup_curl(struct http *h)
 	return 0;
 }
 
+/* As the SDKs have it: "app/" and up to 50 characters, of which what cannot
+ * stand in a token is a dash. */
+static void
+make_agent(const char *app_id, char ret[HTTP_AGENT_MAX])
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz";
+	int n;
+
+	if (app_id == NULL || app_id[0] == '\0') {
+		strcpy(ret, "sesfs/" SESFS_VERSION);
+		return;
+	}
+	n = snprintf(ret, HTTP_AGENT_MAX, "sesfs/" SESFS_VERSION " app/%.50s",
+	    app_id);
+	for (char *c = ret + n - strnlen(app_id, 50); *c != '\0'; c++)
+		if (strchr(token, *c) == NULL)
+			*c = '-';
+}
+
 /* Signals are for the program's own threads. */
 static int
 start_thread(struct http *h)
@@ -248,6 +269,7 @@ http_new(const struct http_opts *o, struct http **ret)
 	h->jobs = o->jobs > 0 ? o->jobs : 64;
 	for (int i = 0; i < HTTP_LANES; i++)
 		pace_init(&h->lane[i].pace, o->rate[i]);
+	make_agent(o->app_id, h->setup.agent);
 	h->setup.connect_ms = o->connect_ms > 0 ? o->connect_ms : 10000;
 	h->setup.stall_ms = o->stall_ms > 0 ? o->stall_ms : 30000;
 	if (o->ca_bundle != NULL && (h->ca_bundle = strdup(o->ca_bundle)) ==

@@ -55,6 +55,8 @@ struct http_opts {
 	bool fips;		/* see tls.h */
 	int64_t connect_ms;	/* longest wait for a connection; 0 = 10,000 */
 	int64_t stall_ms;	/* longest silence; 0 = 30,000 */
+	const char *app_id;	/* who we are beside sesfs/VERSION in the user
+				 * agent, as AWS_SDK_UA_APP_ID; NULL none */
 	unsigned rate[HTTP_LANES]; /* requests a second at most, retries
 				    * included; 0 = as many as come */
 };

@@ -239,7 +239,7 @@ setup_transfer(struct http_call *c, CURL *e, const struct http_setup *s,
 	return SET(e, CURLOPT_URL, c->url) &&
 	    SET(e, CURLOPT_PATH_AS_IS, 1L) &&
 	    SET(e, CURLOPT_HTTPHEADER, c->header) &&
-	    SET(e, CURLOPT_USERAGENT, "sesfs/" SESFS_VERSION) &&
+	    SET(e, CURLOPT_USERAGENT, s->agent) &&
 	    SET(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	    SET(e, CURLOPT_HTTP_CONTENT_DECODING, 0L) &&
 	    SET(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&

@@ -40,7 +40,9 @@ void http_call_free(struct http_call *c);
 DEFINE_FREEP(struct http_call, http_call_free)
 
 /* What is the same for all transfers. */
+#define HTTP_AGENT_MAX 128 /* bytes with the zero */
 struct http_setup {
+	char agent[HTTP_AGENT_MAX];
 	struct tls_opts tls;
 	int64_t connect_ms, stall_ms;
 	CURLSH *share;

@@ -30,6 +30,7 @@ def audited(bench, *args, count=8, **kw):
     """A mount with an audit, of mail that was never unwrapped."""
     bench.cloud.generate("mail", "in/", count, **kw)
     bench.audit = os.path.join(bench.work, "audit")
+    bench.env["AWS_SDK_UA_APP_ID"] = "audited"
     m = bench.mount(SOURCE, "--audit", bench.audit, "--index", "envelope",
                     "--allow-other", "--umask", "022", "--poll", "7d",
                     *args)
@@ -88,7 +89,8 @@ def test_two_users(bench):
                        "uid", "pid", "program", "mountpoint"})
     equal(sorted(e["time"] for e in got), [e["time"] for e in got])
     agents = {e["user_agent"] for e in journal(bench)}
-    equal(agents, {"sesfs/" + bench.sesfs("--version").split()[1]})
+    version = bench.sesfs("--version").split()[1]
+    equal(agents, {f"sesfs/{version} app/audited"})
     equal(os.stat(bench.audit).st_mode & 0o7777, 0o600)
     headers = bench.cloud.plain("mail", keys[0]).split(b"\r\n\r\n")[0]
     for line in headers.splitlines():

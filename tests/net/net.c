@@ -125,6 +125,7 @@ net_start_paced(struct net *n, unsigned kms_rate, int64_t deadline_ms)
 	net_cloud_start(&n->cloud, false);
 	n->keys = (struct net_keys){ "test", "testsecret", "", 0 };
 	need(http_new(&(struct http_opts){ .stall_ms = 500,
+	    .app_id = "net test\x01\xff-0123456789012345678901234567890123456789x",
 	    .rate[HTTP_LANE_KMS] = kms_rate }, &n->http) == 0, "http_new");
 	need(creds_new(&(struct creds_opts){ .provider = &p,
 	    .provider_len = 1, .now_unix = now_unix }, &n->creds) == 0, "creds_new");

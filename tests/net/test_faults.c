@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "net.h"
+#include "store/stamp.h"
 
 static int
 get(struct net *n)
@@ -35,6 +36,20 @@ test_passing(struct net *n)
 		CHECK_EQ_AT(i, get(n), 0);
 		CHECK_EQ_AT(i, net_count(n, "s3.get"), 3);
 	}
+}
+
+/* Not sooner than the server says. */
+static void
+test_wish(struct net *n)
+{
+	int64_t began;
+
+	net_reset(n);
+	net_post(n, "set", "s3_throttle=100&fault_limit=1&retry_after_ms=300");
+	began = stamp_now_ms();
+	CHECK_EQ(get(n), 0);
+	CHECK(stamp_now_ms() - began >= 300);
+	CHECK_EQ(net_count(n, "s3.get"), 2);
 }
 
 /* Faults that stay: as many attempts as the policy has, then the error. */
@@ -295,6 +310,7 @@ main(void)
 	net_start(&n);
 	net_put(&n, "k", "body", NULL, 0);
 	test_passing(&n);
+	test_wish(&n);
 	test_lasting(&n);
 	test_stall(&n);
 	test_credentials(&n);

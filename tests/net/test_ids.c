@@ -103,7 +103,8 @@ test_debug(struct net *n)
 		    "status")) >= 400;
 
 		CHECK_STR_AT(i, member(entry, "user_agent"),
-		    "sesfs/" SESFS_VERSION);
+		    "sesfs/" SESFS_VERSION " app/net-test---"
+		    "012345678901234567890123456789012345678");
 		CHECK_AT(i, has_line(text, id, " ms "));
 		if (is_bad)
 			CHECK_AT(i, has_line(text, id,
