@@ -15,73 +15,176 @@ weaker(enum verdict a, enum verdict b)
 	return a < b ? a : b;
 }
 
-/* IAM's wildcards. The last star seen is where a mismatch goes back to, so
- * that the time is at most the product of the lengths. */
-static bool
-is_like(const char *pattern, const char *s, bool any_case)
+static enum verdict
+stronger(enum verdict a, enum verdict b)
 {
+	return a > b ? a : b;
+}
+
+/* ---- a value ---- */
+
+static bool
+is_same(char a, char b, bool any_case)
+{
+	return any_case ? strncasecmp(&a, &b, 1) == 0 : a == b;
+}
+
+/* IAM's wildcards, in the first n bytes of either. The last star seen is where
+ * a mismatch goes back to, so that the time is at most the product of the
+ * lengths. */
+static bool
+is_like(const char *pattern, size_t pattern_n, const char *s, size_t n,
+    bool any_case)
+{
+	const char *p = pattern, *p_end = pattern + pattern_n, *end = s + n;
 	const char *star = NULL, *back = NULL;
 
-	while (*s != '\0') {
-		bool same = any_case ? strncasecmp(pattern, s, 1) == 0 :
-				       *pattern == *s;
-
-		if (*pattern == '*') {
-			star = pattern++;
+	while (s < end) {
+		if (p < p_end && *p == '*') {
+			star = p++;
 			back = s;
-		} else if (*pattern != '\0' && (*pattern == '?' || same)) {
-			pattern++;
+		} else if (p < p_end &&
+		    (*p == '?' || is_same(*p, *s, any_case))) {
+			p++;
 			s++;
 		} else if (star != NULL) {
-			pattern = star + 1;
+			p = star + 1;
 			s = ++back;
 		} else {
 			return false;
 		}
 	}
-	return pattern[strspn(pattern, "*")] == '\0';
+	while (p < p_end && *p == '*')
+		p++;
+	return p == p_end;
 }
 
-/* Is s like one of a string or a list of strings? */
-static bool
-is_among(const json_t *list, const char *s, bool any_case)
+/* How a value of the policy is compared with what is asked for. */
+typedef enum verdict match_fn(const char *value, const char *s);
+
+static enum verdict
+match_equal(const char *value, const char *s)
 {
+	return strcmp(value, s) == 0 ? YES : NO;
+}
+
+static enum verdict
+match_like(const char *value, const char *s)
+{
+	return is_like(value, strlen(value), s, strlen(s), false) ? YES : NO;
+}
+
+static enum verdict
+match_action(const char *value, const char *s)
+{
+	return is_like(value, strlen(value), s, strlen(s), true) ? YES : NO;
+}
+
+/* Each of the six parts by itself: no star reaches across a colon. The last has
+ * whatever colons follow. */
+static enum verdict
+match_arn(const char *value, const char *s)
+{
+	for (int i = 0; i < 5; i++) {
+		size_t value_n = strcspn(value, ":"), n = strcspn(s, ":");
+
+		if (value[value_n] == '\0')
+			return UNSURE; /* no ARN */
+		if (!is_like(value, value_n, s, n, false))
+			return NO;
+		value += value_n + 1;
+		s += n + (s[n] != '\0');
+	}
+	return match_like(value, s);
+}
+
+/* A star across colons is nowhere promised. */
+static enum verdict
+match_resource(const char *value, const char *s)
+{
+	if (match_like(value, s) == NO)
+		return NO;
+	return strcmp(value, "*") == 0 || match_arn(value, s) == YES ? YES :
+								       UNSURE;
+}
+
+/* A principal is named whole. */
+static enum verdict
+match_principal(const char *value, const char *s)
+{
+	if (strcmp(value, s) == 0)
+		return YES;
+	return match_like(value, s) == YES ? UNSURE : NO;
+}
+
+static enum verdict
+match_true(const char *value, const char *s)
+{
+	if (strcasecmp(value, s) == 0)
+		return YES;
+	return strcasecmp(value, "false") == 0 ? NO : UNSURE;
+}
+
+/* A number, or a variable that AWS puts something in place of, cannot be told. */
+static enum verdict
+judge_value(const json_t *v, const char *s, match_fn *match)
+{
+	const char *text = json_is_true(v) ? "true" : json_is_false(v) ?
+	    "false" : json_string_value(v);
+	enum verdict ret = text != NULL ? match(text, s) : UNSURE;
+
+	return ret == NO && strstr(text, "${") != NULL ? UNSURE : ret;
+}
+
+/* Is s among one value or a list of them? */
+static enum verdict
+judge_values(const json_t *values, const char *s, match_fn *match)
+{
+	enum verdict ret = NO;
 	size_t i;
 	const json_t *v;
 
-	if (json_is_string(list))
-		return is_like(json_string_value(list), s, any_case);
-	json_array_foreach(list, i, v)
-		if (json_is_string(v) &&
-		    is_like(json_string_value(v), s, any_case))
-			return true;
-	return false;
+	if (values != NULL && !json_is_array(values))
+		return judge_value(values, s, match);
+	json_array_foreach(values, i, v)
+		ret = stronger(ret, judge_value(v, s, match));
+	return ret;
 }
 
 /* ---- a condition ---- */
+
+static const struct {
+	const char *operator;
+	match_fn *match;
+	bool is_of_arns;
+} operators[] = {
+	{ "StringEquals", match_equal, false },
+	{ "StringLike", match_like, false },
+	/* The two are one. */
+	{ "ArnEquals", match_arn, true },
+	{ "ArnLike", match_arn, true },
+};
 
 static enum verdict
 judge_key(const char *operator, const char *key, const json_t *values,
     const struct sqs_policy_want *w)
 {
 	char arn[300], partition[16] = "aws";
+	bool is_arn = strcasecmp(key, "aws:SourceArn") == 0;
+	const char *s = is_arn ? arn : w->account;
 
 	if (strcmp(operator, "Bool") == 0 &&
 	    strcasecmp(key, "aws:SecureTransport") == 0)
-		return is_among(values, "true", true) ? YES : NO;
-	if (strcmp(operator, "StringEquals") != 0 &&
-	    strcmp(operator, "StringLike") != 0 &&
-	    strcmp(operator, "ArnEquals") != 0 &&
-	    strcmp(operator, "ArnLike") != 0)
-		return UNSURE;
-	if (strcasecmp(key, "aws:SourceAccount") == 0)
-		return w->account == NULL ? UNSURE :
-		    is_among(values, w->account, false) ? YES : NO;
-	if (strcasecmp(key, "aws:SourceArn") != 0)
+		return judge_values(values, "true", match_true);
+	if (s == NULL || (!is_arn && strcasecmp(key, "aws:SourceAccount") != 0))
 		return UNSURE;
 	sscanf(w->queue_arn, "arn:%15[^:]", partition);
 	snprintf(arn, sizeof(arn), "arn:%s:s3:::%s", partition, w->bucket);
-	return is_among(values, arn, false) ? YES : NO;
+	for (size_t i = 0; i < NELEMS(operators); i++)
+		if (strcmp(operator, operators[i].operator) == 0 &&
+		    (is_arn || !operators[i].is_of_arns))
+			return judge_values(values, s, operators[i].match);
+	return UNSURE;
 }
 
 /* All of them must hold. */
@@ -115,19 +218,19 @@ judge_principal(const json_t *s)
 		return UNSURE;
 	if (json_is_string(p))
 		return strcmp(json_string_value(p), "*") == 0 ? YES : NO;
-	if (is_among(json_object_get(p, "Service"), "s3.amazonaws.com", false))
-		return YES;
 	/* {"AWS": "*"} is everybody too, but not a pattern of accounts. */
-	return is_among(json_object_get(p, "AWS"), "*", false) ? YES : NO;
+	return stronger(judge_values(json_object_get(p, "Service"),
+	    "s3.amazonaws.com", match_principal),
+	    judge_values(json_object_get(p, "AWS"), "*", match_equal));
 }
 
 static enum verdict
 judge_member(const json_t *s, const char *name, const char *not_name,
-    const char *what, bool any_case)
+    const char *what, match_fn *match)
 {
 	if (json_object_get(s, not_name) != NULL)
 		return UNSURE;
-	return is_among(json_object_get(s, name), what, any_case) ? YES : NO;
+	return judge_values(json_object_get(s, name), what, match);
 }
 
 /* Does the statement speak of what S3 would do? */
@@ -137,9 +240,9 @@ judge_statement(const json_t *s, const struct sqs_policy_want *w)
 	enum verdict v = judge_principal(s);
 
 	v = weaker(v, judge_member(s, "Action", "NotAction",
-	    "sqs:SendMessage", true));
+	    "sqs:SendMessage", match_action));
 	v = weaker(v, judge_member(s, "Resource", "NotResource", w->queue_arn,
-	    false));
+	    match_resource));
 	return weaker(v, judge_conditions(json_object_get(s, "Condition"), w));
 }
 

@@ -204,6 +204,49 @@ static const struct {
 	    "\"999999999999\"") "}]"), "123456789012", SQS_POLICY_NO },
 	{ ONE("[" ALLOW IF("StringEquals", "aws:SourceAccount",
 	    "\"123456789012\"") "}]"), NULL, SQS_POLICY_UNSURE },
+	/* without wildcards, and with them */
+	{ ONE("[" ALLOW IF("StringEquals", "aws:SourceArn",
+	    "\"arn:aws:s3:::b\"") "}]"), NULL, SQS_POLICY_YES },
+	{ ONE("[" ALLOW IF("StringEquals", "aws:SourceArn",
+	    "\"arn:aws:s3:::*\"") "}]"), NULL, SQS_POLICY_NO },
+	{ ONE("[" ALLOW IF("StringEquals", "aws:SourceAccount",
+	    "\"1234*\"") "}]"), "123456789012", SQS_POLICY_NO },
+	{ ONE("[" ALLOW IF("StringLike", "aws:SourceAccount",
+	    "\"1234*\"") "}]"), "123456789012", SQS_POLICY_YES },
+	{ ONE("[" ALLOW IF("StringLike", "aws:SourceArn",
+	    "[\"arn:aws:s3*\"]") "}]"), NULL, SQS_POLICY_YES },
+	{ ONE("[" ALLOW IF("StringLike", "aws:SourceAccount", "[]") "}]"),
+	    "123456789012", SQS_POLICY_NO },
+	/* part by part */
+	{ ONE("[" ALLOW IF("ArnEquals", "aws:SourceArn",
+	    "\"arn:a*:s?:*::*\"") "}]"), NULL, SQS_POLICY_YES },
+	{ ONE("[" ALLOW IF("ArnLike", "aws:SourceArn", "\"arn:*:b:::b\"")
+	    "}]"), NULL, SQS_POLICY_NO },
+	{ ONE("[" ALLOW IF("ArnLike", "aws:SourceArn",
+	    "\"arn:aws:s3:::b:c\"") "}]"), NULL, SQS_POLICY_NO },
+	{ ONE("[" ALLOW IF("ArnLike", "aws:SourceArn", "\"*\"") "}]"), NULL,
+	    SQS_POLICY_UNSURE },
+	{ ONE("[" ALLOW IF("ArnLike", "aws:SourceArn", "\"arn:aws:s3*\"")
+	    "}]"), NULL, SQS_POLICY_UNSURE },
+	{ ONE("[" ALLOW IF("ArnLike", "aws:SourceAccount",
+	    "\"123456789012\"") "}]"), "123456789012", SQS_POLICY_UNSURE },
+	{ ONE("{\"Effect\":\"Allow\"," S3 ",\"Action\":\"sqs:*\","
+	    "\"Resource\":\"arn:aws:sqs:*:mail\"}"), NULL,
+	    SQS_POLICY_UNSURE },
+	/* a boolean, written as one or as a string */
+	{ ONE("[" ALLOW IF("Bool", "aws:SecureTransport", "true") "}]"), NULL,
+	    SQS_POLICY_YES },
+	{ ONE("[" ALLOW IF("Bool", "aws:SecureTransport", "\"True\"") "}]"),
+	    NULL, SQS_POLICY_YES },
+	{ ONE("[" ALLOW IF("Bool", "aws:SecureTransport", "false") "}]"), NULL,
+	    SQS_POLICY_NO },
+	{ ONE("[" ALLOW IF("Bool", "aws:SecureTransport", "\"t*\"") "}]"),
+	    NULL, SQS_POLICY_UNSURE },
+	/* a principal is named whole */
+	{ ONE("{\"Effect\":\"Allow\",\"Principal\":{\"Service\":"
+	    "\"s3.*\"}," SEND "}"), NULL, SQS_POLICY_UNSURE },
+	{ ONE("{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"?\"},"
+	    SEND "}"), NULL, SQS_POLICY_NO },
 	/* everybody */
 	{ ONE("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\","
 	    "\"Resource\":\"*\"}"), NULL, SQS_POLICY_YES },
@@ -228,6 +271,17 @@ static const struct {
 	    SQS_POLICY_UNSURE },
 	{ ONE("{\"Effect\":\"Allow\"," S3 ",\"NotAction\":\"sqs:Delete*\","
 	    "\"Resource\":\"*\"}"), NULL, SQS_POLICY_UNSURE },
+	{ ONE("[" ALLOW IF("StringEquals", "aws:SourceAccount",
+	    "123456789012") "}]"), "123456789012", SQS_POLICY_UNSURE },
+	{ ONE("[" ALLOW IF("ArnLike", "aws:SourceArn",
+	    "\"arn:aws:s3:::${aws:PrincipalTag/b}\"") "}]"), NULL,
+	    SQS_POLICY_UNSURE },
+	{ ONE("[" ALLOW IF("stringequals", "aws:SourceAccount",
+	    "\"123456789012\"") "}]"), "123456789012", SQS_POLICY_UNSURE },
+	{ ONE("[" ALLOW IF("ArnEqualsIfExists", "aws:SourceArn",
+	    "\"arn:aws:s3:::b\"") "}]"), NULL, SQS_POLICY_UNSURE },
+	{ ONE("{\"Effect\":\"Allow\"," S3 ",\"Action\":7,"
+	    "\"Resource\":\"*\"}"), NULL, SQS_POLICY_UNSURE },
 	/* forbidden beats allowed */
 	{ ONE("[" ALLOW "},{\"Effect\":\"Deny\",\"Principal\":\"*\","
 	    "\"Action\":\"sqs:*\",\"Resource\":\"*\"}]"), NULL,
@@ -240,6 +294,19 @@ static const struct {
 	    "\"Action\":\"sqs:*\",\"Resource\":\"*\""
 	    IF("StringNotEquals", "aws:PrincipalOrgID", "\"o-1\"") "}]"),
 	    NULL, SQS_POLICY_UNSURE },
+	/* nor does what forbids end when it is not understood */
+	{ ONE("[" ALLOW "},{\"Effect\":\"Deny\",\"Principal\":\"*\","
+	    "\"Action\":\"sqs:*\",\"Resource\":\"*\""
+	    IF("StringEquals", "aws:SourceArn", "\"${x}\"") "}]"), NULL,
+	    SQS_POLICY_UNSURE },
+	{ ONE("[" ALLOW "},{\"Effect\":\"Deny\",\"Principal\":\"*\","
+	    "\"Action\":\"sqs:*\",\"Resource\":\"*\""
+	    IF("Bool", "aws:SecureTransport", "true") "}]"), NULL,
+	    SQS_POLICY_NO },
+	{ ONE("[" ALLOW "},{\"Effect\":\"Deny\",\"Principal\":\"*\","
+	    "\"Action\":\"sqs:*\",\"Resource\":\"*\""
+	    IF("StringEquals", "aws:SourceArn", "\"arn:aws:s3:::*\"")
+	    "}]"), NULL, SQS_POLICY_YES },
 };
 
 static void
