@@ -151,7 +151,8 @@ is_same_body(const struct blob *a, const struct blob *b)
 
 /* The body has to be fetched, and KMS to be asked as well when no key is held:
  * both at once, where the index says what to ask. What it says is checked as a
- * body's own envelope is, so that nothing is asked that policy forbids. */
+ * body's own envelope is, so that nothing is asked that policy forbids; nor
+ * for a body that is not to be had. */
 static void
 ask_ahead(struct opener *p, struct opening *op)
 {
@@ -161,7 +162,8 @@ ask_ahead(struct opener *p, struct opening *op)
 	if (op->o->state != OBJECT_READY)
 		return;
 	r = unwrap_held(p->unwrap, op->o, false, &op->held);
-	if ((op->has_held = r == 0) || r != -ENOENT)
+	if ((op->has_held = r == 0) || r != -ENOENT ||
+	    s3_is_unreachable(p->fetch.s3))
 		return;
 	if (op->o->envelope != NULL && op->o->key_sealed == NULL)
 		e = fetch_kept(&p->fetch, op->o);
@@ -197,7 +199,7 @@ open_remote(struct opener *p, struct opening *op, struct blob *b)
 			break;
 	}
 	blob_clear(&before);
-	unwrap_end(p->unwrap, op->o, &op->early);
+	unwrap_end(p->unwrap, op->o, &op->early, r);
 	sodium_memzero(&op->held, sizeof(op->held));
 	return r;
 }

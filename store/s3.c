@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct s3 {
 
 	pthread_mutex_t lock;
 	char region[ENDPOINT_REGION_MAX]; /* [lock] */
+	atomic_bool is_unreachable;
 };
 
 /* One operation: the request, and what the request points to. */
@@ -233,6 +235,17 @@ doubt_owner(const struct s3 *s, const struct awserr *e,
 		    s->owner);
 }
 
+/* What came of a call tells whether S3 can be reached, unless we gave up. */
+static void
+judge_reach(struct s3 *s, int r)
+{
+	bool is_lost = r == -ETIMEDOUT || r == -ECONNRESET ||
+	    r == -EHOSTUNREACH || r == -EAGAIN;
+
+	if (r != -ECANCELED && r != -ENOMEM)
+		atomic_store(&s->is_unreachable, is_lost);
+}
+
 /* Make the call, in the right region; log what went wrong for good. */
 static int
 perform(struct s3 *s, struct op *op, struct aws_reply *ret)
@@ -249,6 +262,7 @@ perform(struct s3 *s, struct op *op, struct aws_reply *ret)
 			return r;
 		r = aws_call(s->aws, &op->req, ret);
 	}
+	judge_reach(s, r);
 	if (r == 0)
 		return 0;
 	r = refine(&ret->error, r);
@@ -474,6 +488,12 @@ s3_reach(struct s3 *s, const char *prefix, char ret_region[32])
 	s3_page_free(&page);
 	get_region(s, ret_region);
 	return 0;
+}
+
+bool
+s3_is_unreachable(struct s3 *s)
+{
+	return atomic_load(&s->is_unreachable);
 }
 
 int

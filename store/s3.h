@@ -94,6 +94,10 @@ int s3_get(struct s3 *s, const char *key, const char *if_match,
 int s3_head(struct s3 *s, const char *key, struct s3_object *ret) MUST_CHECK;
 void s3_object_free(struct s3_object *o); /* wipes body; frees members */
 
+/* Has the latest call failed on the way, with no answer of S3 to what was asked?
+ * Then the next one may as well. */
+bool s3_is_unreachable(struct s3 *s);
+
 /* Where the bucket is asked now. Returns 0; -EINVAL, logged. */
 int s3_endpoint(struct s3 *s, struct endpoint *ret) MUST_CHECK;
 

@@ -291,9 +291,10 @@ unwrap_begin(struct unwrap *u, const struct object *o, struct envelope *e,
 }
 
 void
-unwrap_end(struct unwrap *u, const struct object *o, struct unwrap_early *early)
+unwrap_end(struct unwrap *u, const struct object *o, struct unwrap_early *early,
+    int r)
 {
-	if (!kmsask_drop(TAKE(early->question)))
+	if (!kmsask_drop(TAKE(early->question)) || r == -ECANCELED)
 		return;
 	atomic_fetch_add(&u->unused, 1);
 	log_warn(0, "unwrap: key of %s: KMS was asked for nothing: the object "
@@ -311,7 +312,7 @@ ask(struct unwrap *u, const struct envelope *e, const struct object *o,
 		*since = early->since;
 		return kmsask_end(TAKE(early->question), ret, ret_why);
 	}
-	unwrap_end(u, o, early);
+	unwrap_end(u, o, early, 0);
 	*since = generation(u);
 	return kmsask_now(&u->asker, e, ret, ret_why);
 }

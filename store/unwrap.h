@@ -53,10 +53,10 @@ struct unwrap_early {
  * known. Both unwrap_fetch and unwrap_end may come afterwards. */
 void unwrap_begin(struct unwrap *u, const struct object *o, struct envelope *e,
     struct unwrap_early *ret);
-/* No answer is needed any more. One that KMS was asked for nothing is logged and
- * counted. */
+/* No answer is needed any more; r: what became of the opening. One that KMS was
+ * asked for nothing is logged and counted, unless all ends (-ECANCELED). */
 void unwrap_end(struct unwrap *u, const struct object *o,
-    struct unwrap_early *early);
+    struct unwrap_early *early, int r);
 
 /* From KMS, by the envelope that came with the body, which alone decides: an
  * early answer is taken when it is one to the very same question, wrapped key

@@ -252,6 +252,22 @@ def gone(bench, p):
     m.stop()
 
 
+def test_unreachable(bench):
+    """When S3 cannot be reached one call to KMS shows it; the next is made when
+    S3 has answered."""
+    m = filled(bench, 3, "--seal-key", "none")
+    want, paths, c = plains(bench), m.by_key(), bench.cloud
+    keys = sorted(paths)
+    c.set(s3_reset=100)
+    raises(errno.ETIMEDOUT, ask, paths[keys[0]])
+    equal(early(m), (1, 1), "asked early, for nothing")
+    c.set(fault_limit=1)
+    for i, k in enumerate(keys[1:]):
+        equal(sha256(read(paths[k])), want[k], k)
+        equal(early(m), (1 + i, 1), "asked early, for nothing")
+        equal(asked(bench)[1], 2 + i, "calls to KMS")
+
+
 def test_not_asked_for(bench):
     """What policy refuses without KMS costs no call, whatever was kept."""
     m = filled(bench, 4)
@@ -372,6 +388,7 @@ def test_stopped(bench):
     for t in threads:
         t.join(DEADLINE)
     equal(len(failed), 4, "readers that were told")
+    equal("for nothing" in m.log(), False, "said of the end")
     bench.cloud.set(s3_latency_ms=0, kms_latency_ms=0)
 
 
