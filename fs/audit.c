@@ -3,19 +3,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/auditfile.h"
 #include "fs/text.h"
-#include "store/lock.h"
 #include "store/log.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -25,25 +23,15 @@
 #define COMM_MAX 64 /* bytes; the kernel has 15 */
 
 struct audit {
-	struct audit_opts o; /* constant; dest is ours */
-	struct sockaddr_un journal; /* constant, when !is_file */
-	bool is_file;	     /* constant */
-	pthread_mutex_t lock;
-	int fd; /* [lock] */
-	bool is_torn; /* [lock] half a line is at its end and stays there */
-	uint64_t lines, failed; /* [lock] */
+	struct audit_opts o;	    /* constant; dest is ours */
+	struct auditfile *file;	    /* constant; NULL: the journal */
+	struct sockaddr_un journal; /* constant */
+	int fd;			    /* constant; of the journal */
+	atomic_bool is_stuck; /* the journal takes nothing: nobody waits */
+	atomic_uint_fast64_t lines, failed;
 };
 
 /* ---- where it goes ---- */
-
-static int
-open_file(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-	    O_NOCTTY, 0600);
-
-	return fd < 0 ? -errno : fd;
-}
 
 static int
 open_journal(struct audit *a)
@@ -51,45 +39,38 @@ open_journal(struct audit *a)
 	const char *path = a->o.socket != NULL ? a->o.socket : JOURNAL_SOCKET;
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	size_t len = strlen(path);
-	int fd;
 
 	a->journal.sun_family = AF_UNIX;
 	if (len >= sizeof(a->journal.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(a->journal.sun_path, path, len + 1);
-	if (access(path, W_OK) < 0)
+	if (access(path, W_OK) < 0 ||
+	    (a->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0 ||
+	    /* One that has stopped reading must not stop us for ever. */
+	    setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+		sizeof(patience)) < 0)
 		return -errno;
-	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
-		return -errno;
-	/* A journal that has stopped reading must not stop us for ever. */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
-		sizeof(patience)) < 0) {
-		int r = -errno;
-
-		close(fd);
-		return r;
-	}
-	return fd;
+	return 0;
 }
 
 int
 audit_open(const struct audit_opts *o, struct audit **ret)
 {
 	CLEANUP(audit_closep) struct audit *a = NULL;
+	int r;
 
 	*ret = NULL;
 	if ((a = calloc(1, sizeof(*a))) == NULL)
 		return -ENOMEM;
 	a->o = *o;
 	a->fd = -1;
-	a->is_file = strcmp(o->dest, AUDIT_JOURNAL) != 0;
-	pthread_mutex_init(&a->lock, NULL);
 	if ((a->o.dest = strdup(o->dest)) == NULL)
 		return -ENOMEM;
-	a->fd = a->is_file ? open_file(o->dest) : open_journal(a);
-	if (a->fd < 0)
-		return log_err(a->fd, "audit: open %s: %s", o->dest,
-		    strerror(-a->fd));
+	r = strcmp(o->dest, AUDIT_JOURNAL) == 0 ? open_journal(a) :
+	    auditfile_open(o->dest, &a->file);
+	if (r < 0)
+		return log_err(r, "audit: open %s: %s", o->dest,
+		    auditfile_error(r));
 	*ret = TAKE(a);
 	return 0;
 }
@@ -99,69 +80,25 @@ audit_close(struct audit *a)
 {
 	if (a == NULL)
 		return;
+	auditfile_close(a->file);
 	if (a->fd >= 0)
 		close(a->fd);
 	free_const(a->o.dest);
-	pthread_mutex_destroy(&a->lock);
 	free(a);
 }
 
 void
 audit_reopen(struct audit *a)
 {
-	int fd;
-
-	if (!a->is_file)
-		return;
-	if ((fd = open_file(a->o.dest)) < 0) {
-		log_err(fd, "audit: open %s again: %s", a->o.dest,
-		    strerror(-fd));
-		return;
-	}
-	LOCK_SCOPE(&a->lock);
-	close(a->fd);
-	a->fd = fd;
-	a->is_torn = false;
+	if (a->file != NULL)
+		auditfile_reopen(a->file);
 }
 
 void
 audit_get_stats(struct audit *a, struct audit_stats *ret)
 {
-	LOCK_SCOPE(&a->lock);
-	*ret = (struct audit_stats){ a->o.dest, a->lines, a->failed };
-}
-
-/* Half a line is no line: it is taken back, or where a file may only grow
- * (chattr +a) ended before the next one. */
-static int
-write_whole(struct audit *a, const char *line, size_t len)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (a->is_torn && write(a->fd, "\n", 1) != 1)
-		return -ENOSPC;
-	a->is_torn = false;
-	if (fstat(a->fd, &st) < 0 || (n = write(a->fd, line, len)) < 0)
-		return -errno;
-	if ((size_t)n == len)
-		return 0;
-	a->is_torn = ftruncate(a->fd, st.st_size) < 0;
-	return -ENOSPC;
-}
-
-/* Other sesfs may append to the same file: with the lock, what is cut off again
- * is what we wrote. */
-static int
-append_locked(struct audit *a, const char *line, size_t len)
-{
-	int r;
-
-	if (flock(a->fd, LOCK_EX) < 0)
-		return -errno;
-	r = write_whole(a, line, len);
-	flock(a->fd, LOCK_UN);
-	return r;
+	*ret = (struct audit_stats){ a->o.dest, atomic_load(&a->lines),
+		atomic_load(&a->failed) };
 }
 
 /* ---- the journal's own protocol: a datagram of NAME=value lines ---- */
@@ -202,15 +139,28 @@ put_member(FILE *f, const char *name, const json_t *value)
 }
 
 static int
-send_locked(struct audit *a, json_t *doc, const char *line, size_t line_len)
+send_datagram(struct audit *a, const char *datagram, size_t len)
 {
 	const struct sockaddr *to = (const struct sockaddr *)&a->journal;
+	bool is_patient = !atomic_load(&a->is_stuck);
+	int r = 0;
+
+	if (sendto(a->fd, datagram, len, MSG_NOSIGNAL |
+	    (is_patient ? 0 : MSG_DONTWAIT), to, sizeof(a->journal)) < 0)
+		r = -errno;
+	atomic_store(&a->is_stuck, r == -EAGAIN);
+	return r;
+}
+
+static int
+send_line(struct audit *a, json_t *doc, const char *line, size_t line_len)
+{
 	char *datagram = NULL;
 	const char *name;
 	json_t *value;
 	size_t len = 0;
 	FILE *f = open_memstream(&datagram, &len);
-	int r = 0;
+	int r;
 
 	if (f == NULL)
 		return -ENOMEM;
@@ -220,11 +170,7 @@ send_locked(struct audit *a, json_t *doc, const char *line, size_t line_len)
 	put_field(f, "SYSLOG_IDENTIFIER", "sesfs");
 	json_object_foreach(doc, name, value)
 		put_member(f, name, value);
-	if (fclose(f) != 0)
-		r = -ENOMEM;
-	else if (sendto(a->fd, datagram, len, MSG_NOSIGNAL, to,
-		     sizeof(a->journal)) < 0)
-		r = -errno;
+	r = fclose(f) != 0 ? -ENOMEM : send_datagram(a, datagram, len);
 	free(datagram);
 	return r;
 }
@@ -324,13 +270,10 @@ describe(const struct audit *a, const struct audit_event *e)
 static int
 deliver(struct audit *a, json_t *doc, const char *line, size_t len)
 {
-	int r;
+	int r = a->file != NULL ? auditfile_append(a->file, line, len) :
+				  send_line(a, doc, line, len);
 
-	LOCK_SCOPE(&a->lock);
-	r = a->is_file ? append_locked(a, line, len) :
-			 send_locked(a, doc, line, len);
-	a->lines += r == 0;
-	a->failed += r < 0;
+	atomic_fetch_add(r == 0 ? &a->lines : &a->failed, 1);
 	return r;
 }
 
@@ -357,5 +300,5 @@ audit_write(struct audit *a, const struct audit_event *e)
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	return log_err(-EIO, "audit: write to %s: %s; %s is not opened",
-	    a->o.dest, strerror(-r), e->key);
+	    a->o.dest, auditfile_error(r), e->key);
 }

@@ -22,14 +22,15 @@ struct audit_opts {
 	const char *socket;	/* of the journal; NULL: systemd's */
 };
 
-/* Files are appended to, and made with mode 0600. -errno of open(2), -ENOENT
- * when there is no journal; logged. */
+/* Files are appended to, and made with mode 0600. Errors of auditfile_open;
+ * -ENOENT when there is no journal; logged. */
 int audit_open(const struct audit_opts *o, struct audit **ret) MUST_CHECK;
 void audit_close(struct audit *a);
 DEFINE_FREEP(struct audit, audit_close)
 
-/* Open the file again by its name, which may be another file now. When that
- * fails, which is logged, lines go where they went. */
+/* Have the file opened by its name before the next line, as it may be another
+ * file now; waits for nothing. When that fails, which is logged, lines go where
+ * they went. */
 void audit_reopen(struct audit *a);
 
 struct audit_event {
@@ -46,7 +47,8 @@ struct audit_stats {
 };
 void audit_get_stats(struct audit *a, struct audit_stats *ret);
 
-/* Write the line, before the message is let go. -EIO when it could not be
+/* Write the line, before the message is let go. Waits no more than some seconds
+ * for a busy journal, or for another line of ours. -EIO when it could not be
  * written (logged); -ENOMEM. */
 int audit_write(struct audit *a, const struct audit_event *e) MUST_CHECK;
 

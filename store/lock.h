@@ -8,7 +8,7 @@
  *	work.lock  source.lock  plain.lock  unwrap.lock  kmsask.lock  keyslots.lock
  *	sealq.lock
  *	mailbox.folder_lock  mailbox.inval_lock  orphans.lock  files.lock
- *	audit.lock
+ *	auditfile.lock
  *	index.write  index.readers  memo.lock  blobcache.lock  seal.lock  keyring.lock
  *	keypolicy.lock  s3.lock  aws.lock  signer.lock  creds.lock  http.lock
  *	pool.lock  log.lock
@@ -17,8 +17,7 @@
  * Exceptions, all on this machine and short: index.write is held across one
  * SQLite transaction, listing.lock across the reading of one reply's rows and
  * its write to the kernel, mailbox.folder_lock across a batch of them,
- * mailbox.inval_lock across a notification, files.lock across open(2),
- * audit.lock across flock(2) and the writing of one line. */
+ * mailbox.inval_lock across a notification, files.lock across open(2). */
 #ifndef SESFS_STORE_LOCK_H
 #define SESFS_STORE_LOCK_H
 

@@ -1,6 +1,7 @@
 """Every open leaves a line, tells whose it was, agrees with what KMS recorded,
 and does not happen when the line cannot be written."""
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -24,6 +25,18 @@ def lines(path):
         text = f.read()
     assert text == "" or text.endswith("\n"), text[-200:]
     return [json.loads(line) for line in text.splitlines()]
+
+
+def halved(path):
+    """How many lines are whole, and how many are not."""
+    whole = half = 0
+    for line in read(path).splitlines():
+        try:
+            json.loads(line)
+            whole += 1
+        except ValueError:
+            half += 1
+    return whole, half
 
 
 def audited(bench, *args, count=8, **kw):
@@ -252,14 +265,47 @@ def test_rotated(bench):
     os.rename(bench.audit, bench.audit + ".1")
     read(path)
     m.process.send_signal(signal.SIGHUP)
-    until("the file anew", lambda: os.path.exists(bench.audit))
-    read(path)
-    equal((len(lines(bench.audit)), len(lines(bench.audit + ".1"))), (1, 2))
+    n = 0
+    while not os.path.exists(bench.audit):
+        read(path)
+        n += 1
+        assert n < 1000, "the file anew"
+    equal((len(lines(bench.audit)), len(lines(bench.audit + ".1"))),
+          (1, 2 + n - 1))
+
+
+def test_locked(bench):
+    """Who may read the file may lock it: that keeps nobody."""
+    m = audited(bench, count=2)
+    with open(bench.audit) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        for path in m.mails():
+            read(path)
+        m.process.send_signal(signal.SIGHUP)
+        read(path)
+        m.stop()
+    equal(len(lines(bench.audit)), 3)
+
+
+def test_fifo(bench):
+    """Nothing that could keep us waiting."""
+    m = audited(bench, count=1)
+    path = m.mails()[0]
+    os.rename(bench.audit, bench.audit + ".1")
+    os.mkfifo(bench.audit)
+    m.process.send_signal(signal.SIGHUP)
+    until("the FIFO", lambda: read(path) and "no regular file" in m.log())
+    m.process.send_signal(signal.SIGTERM)
+    m.process.wait(20)
+    _, err, code = bench.sesfs("cat", *bench.common(m.state), "--audit",
+                               bench.audit, SOURCE, "x", ok=None, both=True)
+    equal(code, 1, err)
+    assert "it is no regular file" in err, err
 
 
 def test_full(bench):
-    """A disk without room: no open without its line, none with half a line,
-    and all is well when there is room again."""
+    """A disk without room: no open without its line, and all is well when there
+    is room again."""
     need_root()
     bench.cloud.generate("mail", "in/", 2)
     disk = os.path.join(bench.work, "disk")
@@ -272,21 +318,27 @@ def test_full(bench):
         subprocess.run(["umount", "-l", disk], check=True)
 
 
+def fill(path):
+    """How often it can be read until there is no room for a line."""
+    for n in range(1000):
+        try:
+            read(path)
+        except OSError as e:
+            equal(e.errno, errno.EIO)
+            return n
+    raise AssertionError("the disk is never full")
+
+
 def full(bench, disk):
     audit = os.path.join(disk, "audit")
     m = bench.mount(SOURCE, "--audit", audit)
     until("the mail", lambda: len(m.mails()) == 2)
     path = m.mails()[0]
-    n = 0
-    try:
-        for _ in range(1000):
-            read(path)
-            n += 1
-    except OSError as e:
-        equal(e.errno, errno.EIO)
-    assert 10 < n < 1000, n
+    n = fill(path)
+    assert n > 10, n
     raises(errno.EIO, os.open, path, os.O_RDONLY)
-    equal(len(lines(audit)), n, "whole lines")
+    whole, half = halved(audit)
+    equal(whole, n, "whole lines")
     equal(m.status()["audit"], {"to": audit, "lines": n, "failed": 2})
     text = bench.sesfs("status", m.path)
     says = f"audit       {audit}, {n} lines, 2 could not be written"
@@ -299,39 +351,25 @@ def full(bench, disk):
                                      both=True)
         equal(code, 1, command)
         assert "without a line in the audit" in out + err, (out, err)
-    os.truncate(audit, 0)
+    subprocess.run(["mount", "-o", "remount,size=32k", disk], check=True)
     read(path)
-    equal(len(lines(audit)), 1)
+    equal(halved(audit), (n + 1, half), "behind the half line")
     if shutil.which("chattr") and subprocess.run(
             ["chattr", "+a", audit], check=False,
             stderr=subprocess.DEVNULL).returncode == 0:
-        grown_only(audit, path, os.path.join(disk, "room"))
+        grown_only(audit, path, disk)
         subprocess.run(["chattr", "-a", audit], check=True)
     m.stop()
 
 
-def grown_only(audit, path, room):
-    """What was written of a line cannot be taken back: it stays alone."""
-    with open(room, "wb") as f:
-        f.write(bytes(4096))
-    n = len(lines(audit))
-    try:
-        for _ in range(1000):
-            read(path)
-            n += 1
-    except OSError as e:
-        equal(e.errno, errno.EIO)
-    raises(errno.EIO, os.open, path, os.O_RDONLY)
-    os.remove(room)
+def grown_only(audit, path, disk):
+    """Nothing can be taken back there, nor need it be."""
+    n = halved(audit)[0] + fill(path)
+    half = halved(audit)[1]
+    subprocess.run(["mount", "-o", "remount,size=48k", disk], check=True)
     for _ in range(3):
         read(path)
-    whole, torn = 0, 0
-    for line in read(audit).splitlines():
-        try:
-            whole += isinstance(json.loads(line), dict)
-        except ValueError:
-            torn += 1
-    equal((whole, torn <= 1), (n + 3, True), "lines, and the torn one")
+    equal(halved(audit), (n + 3, half), "lines, and the half ones")
 
 
 if __name__ == "__main__":

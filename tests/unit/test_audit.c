@@ -2,12 +2,15 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
-#include <signal.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include "fs/audit.h"
 #include "store/buf.h"
 #include "store/log.h"
+#include "store/stamp.h"
 #include "tmpdir.h"
 
 #define WRITERS 8
@@ -39,13 +43,15 @@ event(const char *key, const char *request)
 		.uid = 1000, .pid = getpid() };
 }
 
-/* All lines of a file as an array; each must be one object and nothing else. */
+/* All lines of a file as an array; each must be one object and nothing else, but
+ * for `bad` of them. */
 static json_t *
-lines_of(const char *file)
+lines_but(const char *file, size_t bad)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	json_t *ret = json_array();
 	char *s, *end;
+	size_t n = 0;
 
 	CHECK_EQ(buf_add_file(&b, file), 0);
 	s = (char *)(uintptr_t)buf_str(&b);
@@ -53,12 +59,20 @@ lines_of(const char *file)
 		json_t *line = json_loadb(s, (size_t)(end - s),
 		    JSON_REJECT_DUPLICATES, NULL);
 
-		CHECK(json_is_object(line));
-		json_array_append_new(ret, line);
+		n += !json_is_object(line);
+		if (line != NULL)
+			json_array_append_new(ret, line);
 	}
+	CHECK_EQ(n, bad);
 	CHECK_STR(s, ""); /* the last one ended, too */
 	buf_free(&b);
 	return ret;
+}
+
+static json_t *
+lines_of(const char *file)
+{
+	return lines_but(file, 0);
 }
 
 static const char *
@@ -143,6 +157,7 @@ test_reopen(void)
 	l = lines_of(other);
 	CHECK_EQ(json_array_size(l), 5);
 	json_decref(l);
+	CHECK_EQ(unlink(other), 0);
 	CHECK_EQ(audit_open(&(struct audit_opts){ .dest = "/nonesuch/x" }, &a),
 	    -ENOENT);
 	CHECK(a == NULL);
@@ -197,34 +212,184 @@ test_crowd(void)
 	CHECK_EQ(unlink(path), 0);
 }
 
-/* No room for a whole line: none is left behind, and the open fails. */
+static void
+limit_file(off_t len)
+{
+	struct rlimit r;
+
+	CHECK_EQ(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = len < 0 ? r.rlim_max : (rlim_t)len;
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/* No room for a whole line: the open fails, and what is left of it spoils no
+ * other line. */
 static void
 test_full(void)
 {
-	struct rlimit before, little;
 	struct audit_event e = event("k", "");
-	struct audit *a = open_to(path);
+	struct audit *a = open_to(path), *b = open_to(path);
 	struct stat st;
 	json_t *l;
 
 	CHECK_EQ(audit_write(a, &e), 0);
 	CHECK_EQ(stat(path, &st), 0);
-	signal(SIGXFSZ, SIG_IGN);
-	CHECK_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-	little = before;
-	little.rlim_cur = (rlim_t)st.st_size + 20;
-	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
+	limit_file(st.st_size + 20);
 	CHECK_EQ(audit_write(a, &e), -EIO);
-	little.rlim_cur = (rlim_t)st.st_size;
-	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
+	limit_file(st.st_size + 30);
 	CHECK_EQ(audit_write(a, &e), -EIO);
-	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+	limit_file(-1);
+	/* Another does not know what the first has left. */
+	CHECK_EQ(audit_write(b, &e), 0);
 	CHECK_EQ(audit_write(a, &e), 0);
 	audit_close(a);
-	l = lines_of(path);
+	audit_close(b);
+	l = lines_but(path, 1);
+	CHECK_EQ(json_array_size(l), 3);
+	json_decref(l);
+	CHECK_EQ(unlink(path), 0);
+}
+
+/* The half line of a crash. */
+static void
+test_crashed(void)
+{
+	struct audit_event e = event("k", "");
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	struct audit *a;
+	json_t *l;
+
+	CHECK_EQ(write(fd, "{\"time\":", 8), 8);
+	close(fd);
+	a = open_to(path);
+	CHECK_EQ(audit_write(a, &e), 0);
+	CHECK_EQ(audit_write(a, &e), 0);
+	audit_close(a);
+	l = lines_but(path, 1);
 	CHECK_EQ(json_array_size(l), 2);
 	json_decref(l);
 	CHECK_EQ(unlink(path), 0);
+}
+
+/* Whoever may read the file can lock it. */
+static void
+test_locked(void)
+{
+	struct audit_event e = event("k", "");
+	struct audit *a = open_to(path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	CHECK_EQ(flock(fd, LOCK_EX), 0);
+	CHECK_EQ(audit_write(a, &e), 0);
+	close(fd);
+	audit_close(a);
+	CHECK_EQ(unlink(path), 0);
+}
+
+/* What would wait for its other end, or goes nowhere. */
+static void
+test_no_file(void)
+{
+	struct audit_event e = event("k", "");
+	struct audit *a, *none;
+	json_t *l;
+
+	CHECK_EQ(mkfifo(other, 0600), 0);
+	CHECK_EQ(audit_open(&(struct audit_opts){ .dest = other }, &none),
+	    -EINVAL);
+	CHECK_EQ(audit_open(&(struct audit_opts){ .dest = "/dev/null" },
+	    &none), -EINVAL);
+	a = open_to(path);
+	CHECK_EQ(audit_write(a, &e), 0);
+	CHECK_EQ(unlink(other), 0);
+	CHECK_EQ(rename(path, other), 0);
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	audit_reopen(a);
+	CHECK_EQ(audit_write(a, &e), 0);
+	audit_close(a);
+	l = lines_of(other);
+	CHECK_EQ(json_array_size(l), 2);
+	json_decref(l);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(unlink(other), 0);
+}
+
+/* ---- what does not answer ---- */
+
+static atomic_bool is_hung; /* the disk */
+static sem_t has_hung, goes_on;
+
+/* Instead of libc's: a disk that can be made to hang. */
+ssize_t
+write(int fd, const void *data, size_t len)
+{
+	struct stat st;
+
+	if (atomic_load(&is_hung) && fstat(fd, &st) == 0 &&
+	    S_ISREG(st.st_mode)) {
+		sem_post(&has_hung);
+		while (sem_wait(&goes_on) < 0)
+			continue;
+	}
+	return syscall(SYS_write, fd, data, len);
+}
+
+static void *
+write_one(void *arg)
+{
+	struct writer *w = arg;
+	struct audit_event e = event("k", "");
+
+	w->failed = audit_write(w->audit, &e);
+	return NULL;
+}
+
+/* Milliseconds until it fails. */
+static int64_t
+time_to_fail(struct audit *a)
+{
+	struct audit_event e = event("k", "");
+	int64_t since_ms = stamp_now_ms();
+
+	CHECK_EQ(audit_write(a, &e), -EIO);
+	return stamp_now_ms() - since_ms;
+}
+
+/* One waits for the disk; the others not for long, and then not at all. */
+static void
+test_hung(void)
+{
+	struct audit_event e = event("k", "");
+	struct audit *a = open_to(path);
+	struct writer w = { .audit = a };
+	int64_t took_ms;
+	json_t *l;
+
+	sem_init(&has_hung, 0, 0);
+	sem_init(&goes_on, 0, 0);
+	atomic_store(&is_hung, true);
+	CHECK_EQ(pthread_create(&w.thread, NULL, write_one, &w), 0);
+	while (sem_wait(&has_hung) < 0)
+		continue;
+	took_ms = time_to_fail(a);
+	CHECK(took_ms >= 2000 && took_ms < 6000);
+	CHECK(time_to_fail(a) < 1000);
+	audit_reopen(a); /* by the thread that hears signals */
+	CHECK_EQ(rename(path, other), 0);
+	atomic_store(&is_hung, false);
+	sem_post(&goes_on);
+	pthread_join(w.thread, NULL);
+	CHECK_EQ(w.failed, 0);
+	CHECK_EQ(audit_write(a, &e), 0);
+	audit_close(a);
+	l = lines_of(other);
+	CHECK_EQ(json_array_size(l), 1);
+	json_decref(l);
+	l = lines_of(path);
+	CHECK_EQ(json_array_size(l), 1);
+	json_decref(l);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(unlink(other), 0);
 }
 
 static int
@@ -256,6 +421,40 @@ has_field(const char *data, size_t len, const char *name, const char *value)
 	return memmem(data, len, want, n) != NULL;
 }
 
+/* A journal that does not read: whoever is there waits a while, all at the same
+ * time; who comes later not at all; until it reads again. */
+static void
+stand_still(struct audit *a, int fd)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct audit_event e = event("k", "");
+	struct writer w[WRITERS];
+	int64_t since_ms = stamp_now_ms(), took_ms;
+	char byte;
+
+	strcpy(to.sun_path, sock);
+	while (sendto(s, "", 1, MSG_DONTWAIT, (const struct sockaddr *)&to,
+	    sizeof(to)) == 1)
+		continue;
+	close(s);
+	for (int i = 0; i < WRITERS; i++) {
+		w[i].audit = a;
+		CHECK_EQ(pthread_create(&w[i].thread, NULL, write_one, &w[i]),
+		    0);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		pthread_join(w[i].thread, NULL);
+		CHECK_EQ_AT(i, w[i].failed, -EIO);
+	}
+	took_ms = stamp_now_ms() - since_ms;
+	CHECK(took_ms >= 2000 && took_ms < 6000);
+	CHECK(time_to_fail(a) < 1000);
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0)
+		continue;
+	CHECK_EQ(audit_write(a, &e), 0);
+}
+
 static void
 test_journal(void)
 {
@@ -264,7 +463,6 @@ test_journal(void)
 	struct audit *a = open_to(AUDIT_JOURNAL);
 	char data[8192] = "\n";
 	ssize_t n;
-	int r = 0;
 
 	CHECK_EQ(audit_write(a, &e), 0);
 	n = recv(fd, data + 1, sizeof(data) - 2, MSG_DONTWAIT);
@@ -282,10 +480,7 @@ test_journal(void)
 	CHECK(has_field(data, (size_t)n + 1, "SESFS_BUCKET", "mail"));
 	audit_reopen(a);
 	CHECK_EQ(audit_write(a, &e), 0);
-	/* It stands still: after a while its queue is full. */
-	for (int i = 0; i < 5000 && r == 0; i++)
-		r = audit_write(a, &e);
-	CHECK_EQ(r, -EIO);
+	stand_still(a, fd);
 	/* It is gone, and comes back. */
 	close(fd);
 	CHECK_EQ(audit_write(a, &e), -EIO);
@@ -310,6 +505,10 @@ main(void)
 	test_reopen();
 	test_crowd();
 	test_full();
+	test_crashed();
+	test_locked();
+	test_no_file();
+	test_hung();
 	test_journal();
 	tmpdir_free(dir);
 	return check_done();
