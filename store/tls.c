@@ -19,6 +19,7 @@
 /* libssl comes with libcurl, if it is one that was built with OpenSSL; we do
  * not link it ourselves. */
 #pragma weak SSL_CTX_set_options
+#pragma weak SSL_CTX_ctrl
 
 static const char *
 library(void)
@@ -62,7 +63,7 @@ check_bundle(const char *path)
 int
 tls_check(const struct tls_opts *o)
 {
-	if (o->fips && !is_openssl())
+	if (o->fips && (!is_openssl() || SSL_CTX_ctrl == NULL))
 		return log_err(-EINVAL, "http: --fips: needs a libcurl with "
 		    "OpenSSL; this one has %s", library());
 	return o->ca_bundle != NULL ? check_bundle(o->ca_bundle) : 0;
@@ -81,14 +82,31 @@ cleanse(CURL *easy, void *ctx, void *arg)
 	return CURLE_OK;
 }
 
+/* libcurl has no option for the groups towards a proxy, but hands us that
+ * context like the other. */
+static CURLcode
+limit(CURL *easy, void *ctx, void *arg)
+{
+	if (SSL_CTX_set1_groups_list(ctx, FIPS_GROUPS) != 1)
+		return CURLE_SSL_CIPHER;
+	return cleanse(easy, ctx, arg);
+}
+
 static bool
 setup_fips(CURL *e)
 {
 	return SET(e, CURLOPT_SSL_CIPHER_LIST, FIPS_TLS12) &&
 	    SET(e, CURLOPT_TLS13_CIPHERS, FIPS_TLS13) &&
-	    SET(e, CURLOPT_SSL_EC_CURVES, FIPS_GROUPS) &&
 	    SET(e, CURLOPT_PROXY_SSL_CIPHER_LIST, FIPS_TLS12) &&
-	    SET(e, CURLOPT_PROXY_TLS13_CIPHERS, FIPS_TLS13);
+	    SET(e, CURLOPT_PROXY_TLS13_CIPHERS, FIPS_TLS13) &&
+	    SET(e, CURLOPT_SSL_CTX_FUNCTION, limit);
+}
+
+static bool
+setup_cleansing(CURL *e)
+{
+	return SSL_CTX_set_options == NULL || !is_openssl() ||
+	    SET(e, CURLOPT_SSL_CTX_FUNCTION, cleanse);
 }
 
 bool
@@ -101,7 +119,5 @@ tls_setup(CURL *e, const struct tls_opts *o)
 	    (o->ca_bundle == NULL ||
 		(SET(e, CURLOPT_CAINFO, o->ca_bundle) &&
 		    SET(e, CURLOPT_PROXY_CAINFO, o->ca_bundle))) &&
-	    (!o->fips || setup_fips(e)) &&
-	    (SSL_CTX_set_options == NULL || !is_openssl() ||
-		SET(e, CURLOPT_SSL_CTX_FUNCTION, cleanse));
+	    (o->fips ? setup_fips(e) : setup_cleansing(e));
 }

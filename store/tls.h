@@ -11,7 +11,8 @@
 
 struct tls_opts {
 	const char *ca_bundle; /* PEM file instead of the system's, or NULL */
-	bool fips; /* AES-GCM with ephemeral keys on NIST's curves, no more */
+	bool fips; /* AES-GCM with ephemeral keys on NIST's curves, no more;
+		    * towards a proxy as well */
 };
 
 /* Can it be had? Returns 0; -EINVAL, logged, when the bundle cannot be read or

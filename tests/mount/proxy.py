@@ -61,15 +61,18 @@ def forget_proxies(env):
 
 
 @contextlib.contextmanager
-def proxy(peer, want=None, status=200, pair=None, portal=False):
+def proxy(peer, want=None, status=200, pair=None, group=None, portal=False):
     """want: the Proxy-Authorization it asks for; pair: certificate and key, to
-    be spoken to by TLS; portal: wherever to, a page to log in comes."""
+    be spoken to by TLS; group: the only one it does that with; portal: wherever
+    to, a page to log in comes."""
     server = Server(("127.0.0.1", 0), Proxy)
     server.peer, server.want, server.status = ("127.0.0.1", peer), want, status
     server.asked, server.portal = [], portal
     if pair is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*pair)
+        if group is not None:
+            context.set_ecdh_curve(group)
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever)

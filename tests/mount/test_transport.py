@@ -362,5 +362,24 @@ def test_fips(b):
                         cert)
 
 
+def test_fips_by_proxy(b):
+    """A proxy that TLS is spoken with is held to the same groups. It refuses
+    to go on: whether it was asked is what counts."""
+    prepare(b)
+    cert, key = tlsserver.certificate(b.work, LOCAL)
+    for group, args, good in (("X25519", [], True),
+                              ("X25519", ["--fips"], False),
+                              ("secp384r1", ["--fips"], True)):
+        with proxy(1, status=403, pair=(cert, key), group=group) as p:
+            at = f"https://localhost:{p.server_port}"
+            print("  ", group, *args, flush=True)
+            _, err, code = sync(b, "", "--region=us-east-1", "--ca-bundle",
+                                cert, *args,
+                                ok=None, https_proxy=at)
+            assert code != 0, "the proxy did not refuse"
+            equal(bool(p.asked), good, err)
+            equal("no cipher or group in common; --fips" in err, not good, err)
+
+
 if __name__ == "__main__":
     main(globals())

@@ -80,6 +80,7 @@ test_fips(void)
 	CHECK_EQ(tls_check(&fips), 0);
 	library = NULL;
 	CHECK(tls_setup(easy, &plain));
+	CHECK(tls_setup(easy, &fips));
 	curl_easy_cleanup(easy);
 }
 
