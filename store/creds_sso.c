@@ -102,14 +102,23 @@ static int
 locate(const struct sso *s, const char *service, const char *host,
     struct endpoint *ret, char why[CREDS_WHY_MAX])
 {
-	int r = endpoint_choose(awsconf_endpoint_url(s->setup.conf, service),
-	    host, s->region, endpoint_flags(s->setup.fips,
-	    s->setup.dual_stack), ret);
+	const char *url = awsconf_endpoint_url(s->setup.conf, service);
+	int r = endpoint_choose(url, host, s->region,
+	    endpoint_flags(s->setup.fips, s->setup.dual_stack), ret);
 
-	if (r < 0)
+	if (r < 0) {
 		snprintf(why, CREDS_WHY_MAX, "no proper sso_region or "
 		    "endpoint URL");
-	return r < 0 ? r : creds_http_may(ret, s->setup.allow_http, why);
+		return r;
+	}
+	/* As for the services that a command line can name one for. */
+	if (s->setup.fips && url != NULL && !endpoint_is_loopback(ret)) {
+		snprintf(why, CREDS_WHY_MAX, "--fips chooses among AWS's own "
+		    "endpoints; it cannot go with an endpoint URL of %s",
+		    service);
+		return -EINVAL;
+	}
+	return creds_http_may(ret, s->setup.allow_http, why);
 }
 
 static int

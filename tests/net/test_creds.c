@@ -203,7 +203,8 @@ open_login(struct login *l, const char *profile)
 	CHECK_EQ(awsconf_load(&(struct awsconf_opts){ .getenv = fake_getenv,
 	    .profile = profile }, &l->conf), 0);
 	l->setup = (struct creds_setup){ .conf = l->conf, .http = net.http,
-		.region = "us-east-1", .sts_endpoint_url = net.cloud.url };
+		.region = "us-east-1", .sts_endpoint_url = net.cloud.url,
+		.fips = fake_getenv("AWS_USE_FIPS_ENDPOINT") != NULL };
 	CHECK_EQ(creds_new_default(&l->setup, &l->creds), 0);
 	r = creds_get(l->creds, &v);
 	CHECK(r == 0 || r == -EACCES);
@@ -480,10 +481,17 @@ test_sso(void)
 	sso_login("https://old.awsapps.com/start", "life=-60");
 	bad("ssolegacy", -EACCES, "the login has expired; run: aws sso login "
 	    "--profile ssolegacy");
-	/* FIPS is not for these. */
-	sso_login("corp", "");
+	/* It has no FIPS endpoints, but nor is it to be somebody else's. */
+	sso_login("corp", "life=-60");
 	set("AWS_USE_FIPS_ENDPOINT", "true");
 	good("sso", "AWSReservedSSO_Mail_", "IAM");
+	set("AWS_ENDPOINT_URL_SSO", "https://sso.sesfs.invalid");
+	bad("sso", -EINVAL, "cannot go with an endpoint URL of sso");
+	set("AWS_ENDPOINT_URL_SSO", "");
+	set("AWS_ENDPOINT_URL_SSO_OIDC", "https://oidc.sesfs.invalid");
+	sso_login("corp", "life=-60");
+	bad("sso", -EINVAL, "cannot go with an endpoint URL of sso_oidc");
+	set("AWS_ENDPOINT_URL_SSO_OIDC", "");
 	write_file("x", "{\"accessToken\": 1}");
 	CHECK_EQ(rename(at("x"), sso_path), 0);
 	bad("sso", -EACCES, "cannot be read; run: aws sso login");
