@@ -32,14 +32,17 @@ static struct {
 	bool to_syslog;		   /* [lock] */
 	int fd;			   /* [lock] */
 	struct seen seen[FORMATS]; /* [lock] */
-	char *kept;		   /* [lock] of log_keep(), or NULL */
-	size_t kept_size;	   /* [lock] */
-	atomic_bool is_keeping;
 } log_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.level = LOG_LEVEL_INFO,
 	.fd = STDERR_FILENO,
 };
+
+/* Of log_keep(). */
+static _Thread_local struct {
+	char *buf; /* NULL: none */
+	size_t size;
+} kept;
 
 static const char *const level_name[] = { "error", "warning", "info",
 	"debug" };
@@ -85,10 +88,10 @@ log_get_level(void)
 void
 log_keep(char *buf, size_t size)
 {
-	LOCK_SCOPE(&log_state.lock);
-	log_state.kept = buf;
-	log_state.kept_size = size;
-	atomic_store(&log_state.is_keeping, buf != NULL);
+	kept.buf = buf;
+	kept.size = size;
+	if (buf != NULL)
+		buf[0] = '\0';
 }
 
 /* C1 controls are the two bytes C2 80..C2 9F in UTF-8. */
@@ -175,20 +178,13 @@ admit_locked(const char *fmt, int64_t now_s, unsigned *ret_dropped)
 	return true;
 }
 
-static void
-keep_locked(const char *text)
-{
-	if (log_state.kept != NULL)
-		snprintf(log_state.kept, log_state.kept_size, "%s", text);
-}
-
 static PRINTF(2, 0) void
 log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char raw[LINE_MAX_BYTES], text[2 * LINE_MAX_BYTES];
 	bool is_shown = (int)level <= (int)log_get_level();
-	bool is_kept = level == LOG_LEVEL_ERR &&
-	    atomic_load(&log_state.is_keeping);
+	bool is_kept = level == LOG_LEVEL_ERR && kept.buf != NULL &&
+	    kept.buf[0] == '\0';
 	struct timespec now;
 	unsigned dropped;
 	int saved = errno;
@@ -198,10 +194,10 @@ log_line(enum log_level level, const char *fmt, va_list ap)
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	escape(raw, text, sizeof(text));
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (is_kept)
+		snprintf(kept.buf, kept.size, "%s", text);
 
 	LOCK_SCOPE(&log_state.lock);
-	if (is_kept)
-		keep_locked(text);
 	/* Who switched debug lines on wants all of them. */
 	if (log_get_level() == LOG_LEVEL_DEBUG)
 		emit_locked(level, text);

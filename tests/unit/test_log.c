@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,13 @@ count(const char *text, const char *what)
 	return n;
 }
 
+static void *
+fail(void *arg)
+{
+	CHECK_EQ(log_err(-1, "hidden: another thread's"), -1);
+	return arg;
+}
+
 int
 main(void)
 {
@@ -27,6 +35,7 @@ main(void)
 	const char *text;
 	char huge[5000];
 	struct stat st;
+	pthread_t t;
 
 	close(mkstemp(path));
 	unlink(path);
@@ -53,6 +62,16 @@ main(void)
 	CHECK_EQ(log_err(-1, "hidden, not kept"), -1);
 	log_keep(kept, sizeof(kept));
 	CHECK_EQ(log_warn(-1, "hidden: a warning"), -1);
+	CHECK_STR(kept, "");
+	CHECK_EQ(log_err(-1, "hidden: %s", "a\nb"), -1);
+	CHECK_STR(kept, "hidden: a\\x0ab");
+	/* What follows from it, and what others say. */
+	CHECK_EQ(log_err(-1, "hidden: so nothing works"), -1);
+	CHECK_STR(kept, "hidden: a\\x0ab");
+	log_keep(kept, sizeof(kept));
+	CHECK_STR(kept, "");
+	CHECK_EQ(pthread_create(&t, NULL, fail, NULL), 0);
+	CHECK_EQ(pthread_join(t, NULL), 0);
 	CHECK_STR(kept, "");
 	CHECK_EQ(log_err(-1, "hidden: %s", "a\nb"), -1);
 	CHECK_STR(kept, "hidden: a\\x0ab");
