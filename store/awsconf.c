@@ -346,16 +346,6 @@ awsconf_section_get(const struct awsconf *c, const char *type,
 }
 
 const char *
-awsconf_region(const struct awsconf *c)
-{
-	const char *v = awsconf_env(c, "AWS_REGION");
-
-	if (v == NULL)
-		v = awsconf_env(c, "AWS_DEFAULT_REGION");
-	return v != NULL ? v : awsconf_get(c, NULL, "region");
-}
-
-const char *
 awsconf_endpoint_url(const struct awsconf *c, const char *service)
 {
 	char name[64];

@@ -60,9 +60,6 @@ const char *awsconf_get(const struct awsconf *c, const char *profile,
 const char *awsconf_section_get(const struct awsconf *c, const char *type,
     const char *name, const char *key, const char *subkey);
 
-/* The region: AWS_REGION, AWS_DEFAULT_REGION, the profile's, or NULL. */
-const char *awsconf_region(const struct awsconf *c);
-
 /* The endpoint URL configured for a service ("s3", "sts", "sso_oidc"), in
  * AWS's order: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's
  * services section, the profile's endpoint_url. NULL when none, or when

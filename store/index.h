@@ -104,37 +104,31 @@ struct object {
 };
 void object_clear(struct object *o); /* frees members */
 
-/* Compare one page of an ascending listing with the index, in one
- * transaction. `after` and `last`: the page covers keys with after < key <=
- * last; after NULL: from the start of `prefix`; last NULL: to its end. Unknown
- * keys become PENDING; a changed etag makes a new PENDING object that replaces
- * the old; what the index has in that range and the page lacks is passed to
- * `gone` (id) after the commit, its state GONE (a PENDING or REFUSED one is
- * deleted) -- and again by every later page of that range until
- * index_object_drop has been called. An object that nobody can see (unlinked)
- * is passed too. An etag that goes back to that of the READY object deletes
- * the PENDING one; one that changes while PENDING makes a new id, so that the
- * outcome of a look at the old body (-ENOENT) is never taken for the new.
- * A page that changes nothing takes no lock and writes nothing. counts are
- * set, not added to, and may be NULL; gone may be NULL. -EINVAL when the page
- * is not ascending or not in its range. */
+/* One page of an ascending listing: it covers keys with after < key <= last;
+ * after NULL: from the start of the prefix; last NULL: to its end. */
 struct index_merge_counts {
 	uint64_t added, replaced, removed, same;
 };
-typedef void index_gone_fn(void *arg, int64_t object_id);
-int index_merge_page(struct index *ix, const char *prefix, const char *after,
-    const char *last, const struct object_listed *page, size_t n,
-    index_gone_fn *gone, void *arg, struct index_merge_counts *counts)
-    MUST_CHECK;
-
-/* Several pages, of ranges that do not overlap, in one transaction: all of
- * them or none. counts of each are set as above. */
 struct index_page {
 	const char *after, *last;
 	const struct object_listed *object;
 	size_t n;
-	struct index_merge_counts counts;
+	struct index_merge_counts counts; /* set, not added to */
 };
+typedef void index_gone_fn(void *arg, int64_t object_id);
+
+/* Compare pages, of ranges that do not overlap, with the index, in one
+ * transaction: all of them or none. Unknown keys become PENDING; a changed etag
+ * makes a new PENDING object that replaces the old; what the index has in the
+ * range of a page and the page lacks is passed to `gone` (id) after the commit,
+ * its state GONE (a PENDING or REFUSED one is deleted) -- and again by every
+ * later page of that range until index_object_drop has been called. An object
+ * that nobody can see (unlinked) is passed too. An etag that goes back to that
+ * of the READY object deletes the PENDING one; one that changes while PENDING
+ * makes a new id, so that the outcome of a look at the old body (-ENOENT) is
+ * never taken for the new. Pages that change nothing take no lock and write
+ * nothing. gone may be NULL. -EINVAL when a page is not ascending or not in its
+ * range. */
 int index_merge_pages(struct index *ix, const char *prefix,
     struct index_page *page, size_t pages, index_gone_fn *gone, void *arg)
     MUST_CHECK;
@@ -322,11 +316,6 @@ int index_setattr(struct index *ix, const struct node *n, unsigned what,
  * when the node was deleted; ret_kind may be NULL. */
 int index_node_forget(struct index *ix, int64_t ino, enum node_kind *ret_kind)
     MUST_CHECK;
-
-/* The inode of an object, and one name of it (dir, name) for `ls`; -ENOENT
- * when unlinked. */
-int index_object_entry(struct index *ix, int64_t object_id, int64_t *ret_ino,
-    int64_t *ret_dir, char ret_name[INDEX_NAME_MAX + 1]) MUST_CHECK;
 
 /* Walk the messages' names in `dir` (0: everywhere), ordered by last_modified;
  * otherwise as index_each_object. Takes 16 bytes of memory per name. */

@@ -398,20 +398,6 @@ index_merge_pages(struct index *ix, const char *prefix,
 	return r;
 }
 
-int
-index_merge_page(struct index *ix, const char *prefix, const char *after,
-    const char *last, const struct object_listed *page, size_t n,
-    index_gone_fn *gone, void *arg, struct index_merge_counts *counts)
-{
-	struct index_page one = { .after = after, .last = last,
-		.object = page, .n = n };
-	int r = index_merge_pages(ix, prefix, &one, 1, gone, arg);
-
-	if (counts != NULL)
-		*counts = one.counts;
-	return r;
-}
-
 /* ---- where to divide ---- */
 
 /* A copy of the row's key; NULL when no listing can have it (others may have

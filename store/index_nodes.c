@@ -306,24 +306,3 @@ index_path(struct index *ix, int64_t dir, char *ret, size_t max)
 	ret[0] = '\0';
 	return r;
 }
-
-int
-index_object_entry(struct index *ix, int64_t object_id, int64_t *ret_ino,
-    int64_t *ret_dir, char ret_name[INDEX_NAME_MAX + 1])
-{
-	READER(rd);
-	STMT(st);
-	int r;
-
-	*ret_ino = *ret_dir = 0;
-	ret_name[0] = '\0';
-	if ((r = reader_begin(ix, &rd)) < 0 ||
-	    (r = QUERY(rd.c, Q_OBJECT_ENTRY, &st, V_INT(object_id))) < 0)
-		return r;
-	if (r == 0)
-		return -ENOENT;
-	*ret_ino = sqlite3_column_int64(st, 0);
-	*ret_dir = sqlite3_column_int64(st, 1);
-	name_read(st, 2, ret_name);
-	return 0;
-}

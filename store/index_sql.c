@@ -136,10 +136,6 @@ const struct query_text index_queries[Q_COUNT] = {
 	[Q_OBJECT_NLINK] = { "look at an object's inode",
 	    "SELECT n.nlink FROM object o JOIN node n ON n.ino = o.ino "
 	    "WHERE o.id = ?1" },
-	[Q_OBJECT_ENTRY] = { "find an object's name",
-	    "SELECT e.ino, e.parent, e.name FROM object o "
-	    "CROSS JOIN entry e ON e.ino = o.ino WHERE o.id = ?1 "
-	    "ORDER BY e.id LIMIT 1" },
 	[Q_OBJECT_ADD] = { "add an object",
 	    "INSERT INTO object(key, etag, size, last_modified, replaces) "
 	    "VALUES(?1, ?2, ?3, ?4, ?5)" },

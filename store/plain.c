@@ -362,10 +362,3 @@ plain_get_stats(struct plain *p, uint64_t *ret_bytes, uint64_t *ret_held)
 	*ret_bytes = p->taken;
 	*ret_held = p->held;
 }
-
-uint64_t
-plain_waiting(struct plain *p)
-{
-	LOCK_SCOPE(&p->lock);
-	return p->tickets - p->turn;
-}

@@ -49,6 +49,5 @@ void message_ref(struct message *m);
 void plain_wipe_all(struct plain *p);	      /* all that is held idle */
 void plain_expire(struct plain *p, int64_t now_s);
 void plain_get_stats(struct plain *p, uint64_t *ret_bytes, uint64_t *ret_held);
-uint64_t plain_waiting(struct plain *p); /* how many wait for bytes */
 
 #endif

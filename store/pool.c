@@ -177,14 +177,3 @@ pool_free(struct pool *p)
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
-
-void
-pool_get_stats(struct pool *p, struct pool_stats *ret)
-{
-	LOCK_SCOPE(&p->lock);
-	ret->threads = p->threads;
-	for (int c = 0; c < POOL_CLASSES; c++) {
-		ret->running[c] = p->running[c];
-		ret->waiting[c] = p->queue[c].n;
-	}
-}

@@ -38,11 +38,4 @@ void pool_stop(struct pool *p);
 void pool_free(struct pool *p); /* stops */
 DEFINE_FREEP(struct pool, pool_free)
 
-struct pool_stats {
-	unsigned threads;		/* there are */
-	unsigned running[POOL_CLASSES];
-	uint64_t waiting[POOL_CLASSES]; /* queued jobs */
-};
-void pool_get_stats(struct pool *p, struct pool_stats *ret);
-
 #endif

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "store/index.h"
+#include "merge_page.h"
 #include "tmpdir.h"
 #include "tests/bench/bench.h"
 
@@ -101,7 +102,7 @@ list(struct bench *b, const char *what)
 				b->etags[at + i], 20000 + (at + i) % 30000,
 				1700000000 +
 				    (int64_t)((at + i) * 7919 % b->n) };
-		must(index_merge_page(b->ix, "mail/in/",
+		must(merge_page(b->ix, "mail/in/",
 			 at > 0 ? b->keys[at - 1] : NULL,
 			 at + n < b->n ? b->keys[at + n - 1] : NULL, page, n,
 			 NULL, NULL, NULL), "merge");

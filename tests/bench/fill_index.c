@@ -18,6 +18,7 @@
 #include "store/seal.h"
 #include "store/unwrap.h"
 #include "tests/bench/bench.h"
+#include "tests/merge_page.h"
 
 #define BATCH 512 /* published in one transaction */
 #define GCM_TAG 16
@@ -35,7 +36,7 @@ merge(struct graph *g, const struct s3_page *page, const char *after)
 		l[i] = (struct object_listed){ page->item[i].key,
 			page->item[i].etag, page->item[i].size,
 			page->item[i].last_modified_unix };
-	must(index_merge_page(g->index, g->c->location.prefix, after,
+	must(merge_page(g->index, g->c->location.prefix, after,
 		 page->next_token != NULL ? page->item[page->n - 1].key : NULL,
 		 l, page->n, NULL, NULL, NULL), "merge");
 	free(l);

@@ -8,6 +8,7 @@
 #include "store/index.h"
 #include "store/index_priv.h"
 #include "store/log.h"
+#include "merge_page.h"
 #include "tmpdir.h"
 
 #define NOW INT64_C(1700000000000000000) /* ns */
@@ -123,7 +124,7 @@ add_object(struct index *ix, const char *key)
 	struct object o;
 	int64_t id;
 
-	if (index_merge_page(ix, key, NULL, NULL, &l, 1, NULL, NULL, NULL) <
+	if (merge_page(ix, key, NULL, NULL, &l, 1, NULL, NULL, NULL) <
 		0 ||
 	    index_object_by_key(ix, key, &o) < 0)
 		return 0;

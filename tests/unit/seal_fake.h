@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "merge_page.h"
 #include "store/index.h"
 #include "store/seal.h"
 

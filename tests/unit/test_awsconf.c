@@ -107,6 +107,17 @@ load(const char *profile)
 	return c;
 }
 
+/* As the table of options looks for it. */
+static const char *
+region(const struct awsconf *c)
+{
+	const char *v = awsconf_env(c, "AWS_REGION");
+
+	if (v == NULL)
+		v = awsconf_env(c, "AWS_DEFAULT_REGION");
+	return v != NULL ? v : awsconf_get(c, NULL, "region");
+}
+
 static void
 test_settings(void)
 {
@@ -116,7 +127,7 @@ test_settings(void)
 	c = load(NULL);
 	CHECK_STR(awsconf_profile(c), "default");
 	CHECK(!awsconf_has_explicit_profile(c));
-	CHECK_STR(awsconf_region(c), "eu-west-1");
+	CHECK_STR(region(c), "eu-west-1");
 	CHECK_STR(awsconf_endpoint_url(c, "s3"), "http://default");
 	CHECK(!awsconf_bool(c, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"));
 	CHECK_STR(awsconf_get(c, "two words", "REGION"), "eu-north-1");
@@ -128,7 +139,7 @@ test_settings(void)
 
 	c = load("work");
 	CHECK(awsconf_has_explicit_profile(c));
-	CHECK_STR(awsconf_region(c), "us-west-2");
+	CHECK_STR(region(c), "us-west-2");
 	CHECK_STR(awsconf_endpoint_url(c, "s3"), "http://s3.local");
 	CHECK_STR(awsconf_endpoint_url(c, "kms"), NULL);
 	CHECK(awsconf_bool(c, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"));
@@ -141,7 +152,7 @@ test_settings(void)
 	set("AWS_REGION", "sa-east-1");
 	set("AWS_USE_FIPS_ENDPOINT", "false");
 	c = load("work");
-	CHECK_STR(awsconf_region(c), "sa-east-1");
+	CHECK_STR(region(c), "sa-east-1");
 	CHECK_STR(awsconf_endpoint_url(c, "s3"), "http://all");
 	CHECK_STR(awsconf_endpoint_url(c, "kms"), "http://kms");
 	CHECK(!awsconf_bool(c, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"));
@@ -153,7 +164,7 @@ test_settings(void)
 	CHECK(!awsconf_has_explicit_profile(c));
 	CHECK_STR(awsconf_profile(c), "ignore");
 	CHECK_STR(awsconf_endpoint_url(c, "s3"), NULL);
-	CHECK_STR(awsconf_region(c), NULL);
+	CHECK_STR(region(c), NULL);
 	awsconf_free(c);
 	CHECK_EQ(awsconf_load(&(struct awsconf_opts){
 	    .getenv = fake_getenv, .profile = "nonesuch" }, &c), -ENOENT);
@@ -268,7 +279,7 @@ answer(void)
 		v = awsconf_endpoint_url(c, service[i]);
 		printf("%s %s\n", service[i], v != NULL ? v : "");
 	}
-	v = awsconf_region(c);
+	v = region(c);
 	printf("region %s\n", v != NULL ? v : "");
 	if ((v = awsconf_env(c, "AWS_CA_BUNDLE")) == NULL)
 		v = awsconf_get(c, NULL, "ca_bundle");

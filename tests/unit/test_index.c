@@ -59,7 +59,7 @@ merge_text(struct index *ix, const char *text, const char *after,
 	char keys[26][8], etags[26][40];
 	size_t n = parse_page(text, page, keys, etags);
 
-	return index_merge_page(ix, "p/", after, last, page, n, on_gone, gone,
+	return merge_page(ix, "p/", after, last, page, n, on_gone, gone,
 	    c);
 }
 
@@ -228,7 +228,7 @@ test_cuts(void)
 	check_cuts(0, ix, "p/", 3, 8, "");
 	CHECK_EQ(merge_text(ix, "a1 b1 c1 d1 e1 f1 g1", NULL, NULL, &gone, &c),
 	    0);
-	CHECK_EQ(index_merge_page(ix, "q", NULL, NULL, &far, 1, NULL, NULL,
+	CHECK_EQ(merge_page(ix, "q", NULL, NULL, &far, 1, NULL, NULL,
 		     NULL), 0);
 	check_cuts(1, ix, "p/", 3, 8, "p/c p/f ");
 	check_cuts(2, ix, "p/", 3, 1, "p/c ");
@@ -238,7 +238,7 @@ test_cuts(void)
 	check_cuts(6, ix, "p/", 3, 0, "");
 	check_cuts(7, ix, "p/x", 1, 8, "");
 	/* S3 would not begin at what is no UTF-8. */
-	CHECK_EQ(index_merge_page(ix, odd.key, NULL, NULL, &odd, 1, NULL, NULL,
+	CHECK_EQ(merge_page(ix, odd.key, NULL, NULL, &odd, 1, NULL, NULL,
 		     NULL), 0);
 	check_cuts(8, ix, "p/", 2, 8, "p/b p/d ");
 	index_close(ix);
@@ -260,16 +260,16 @@ test_merge_prefix(void)
 
 	for (size_t i = 0; i < NELEMS(keys); i++)
 		page[i] = (struct object_listed){ keys[i], "e", 1, 1 };
-	CHECK_EQ(index_merge_page(ix, "", NULL, NULL, page, NELEMS(keys), NULL,
+	CHECK_EQ(merge_page(ix, "", NULL, NULL, page, NELEMS(keys), NULL,
 		     NULL, &c), 0);
 	CHECK_EQ(c.added, NELEMS(keys));
-	CHECK_EQ(index_merge_page(ix, "", NULL, NULL, page, NELEMS(keys), NULL,
+	CHECK_EQ(merge_page(ix, "", NULL, NULL, page, NELEMS(keys), NULL,
 		     NULL, &c), 0);
 	CHECK_EQ(c.same, NELEMS(keys));
-	CHECK_EQ(index_merge_page(ix, "p/\xff", NULL, NULL, page + 5, 2, NULL,
+	CHECK_EQ(merge_page(ix, "p/\xff", NULL, NULL, page + 5, 2, NULL,
 		     NULL, &c), 0);
 	CHECK_EQ(c.same, 2);
-	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, NULL, 0, NULL, NULL,
+	CHECK_EQ(merge_page(ix, "p/", NULL, NULL, NULL, 0, NULL, NULL,
 		     &c), 0);
 	CHECK_EQ(c.removed, 5);
 	for (size_t i = 0; i < NELEMS(keys); i++) {
@@ -278,7 +278,7 @@ test_merge_prefix(void)
 		CHECK_EQ_AT(i, index_object_by_key(ix, keys[i], &o), want);
 		object_clear(&o);
 	}
-	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, page, 1, NULL, NULL,
+	CHECK_EQ(merge_page(ix, "p/", NULL, NULL, page, 1, NULL, NULL,
 		     &c), -EINVAL);
 	index_close(ix);
 	tmpdir_free(dir);
@@ -376,12 +376,12 @@ test_merge_is_quiet(void)
 	int64_t before;
 	struct object o;
 
-	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL, &c),
+	CHECK_EQ(merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL, &c),
 	    0);
 	before = wal_bytes(ix);
 	l.size = 5;
 	l.last_modified_unix = 7;
-	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL, &c),
+	CHECK_EQ(merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL, &c),
 	    0);
 	CHECK_EQ(c.same, 1);
 	CHECK_EQ(index_retry_refused(ix), 0);
@@ -394,7 +394,7 @@ test_merge_is_quiet(void)
 	CHECK_EQ(o.last_modified_unix, 1000);
 	object_clear(&o);
 	l.etag = MD5_B;
-	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL, &c),
+	CHECK_EQ(merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL, &c),
 	    0);
 	CHECK(wal_bytes(ix) != before);
 	index_close(ix);
@@ -417,13 +417,13 @@ test_etags(void)
 		struct index_merge_counts c;
 		struct object o;
 
-		CHECK_EQ_AT(i, index_merge_page(ix, "", NULL, NULL, &l, 1,
+		CHECK_EQ_AT(i, merge_page(ix, "", NULL, NULL, &l, 1,
 		    NULL, NULL, &c), 0);
 		CHECK_EQ_AT(i, c.same, 0);
 		CHECK_EQ_AT(i, index_object_by_key(ix, "k", &o), 0);
 		CHECK_STR_AT(i, o.etag, etags[i]);
 		object_clear(&o);
-		CHECK_EQ_AT(i, index_merge_page(ix, "", NULL, NULL, &l, 1,
+		CHECK_EQ_AT(i, merge_page(ix, "", NULL, NULL, &l, 1,
 		    NULL, NULL, &c), 0);
 		CHECK_EQ_AT(i, c.same, 1);
 	}
@@ -457,7 +457,7 @@ test_pending(void)
 		struct object_listed l = { objects[i].key, "e", 1,
 			objects[i].modified };
 
-		CHECK_EQ(index_merge_page(ix, l.key, NULL, NULL, &l, 1, NULL,
+		CHECK_EQ(merge_page(ix, l.key, NULL, NULL, &l, 1, NULL,
 			     NULL, NULL), 0);
 		for (int t = 0; t < objects[i].tries; t++)
 			CHECK_EQ(index_object_retry(ix, (int64_t)i + 1,
@@ -490,10 +490,10 @@ test_pending(void)
 static void
 test_publish(void)
 {
-	char *dir = tmpdir_make(), name[INDEX_NAME_MAX + 1];
+	char *dir = tmpdir_make();
 	struct index *ix = ix_open(dir);
 	uint8_t key[90], headers[300], envelope[700];
-	int64_t id = add_object(ix, "p/a"), ino, ino2, replaced, where;
+	int64_t id = add_object(ix, "p/a"), ino, ino2, replaced;
 	struct object o, back;
 	struct node n, was, now;
 
@@ -552,10 +552,6 @@ test_publish(void)
 	CHECK_EQ(back.envelope_len, sizeof(envelope));
 	CHECK(memcmp(back.envelope, envelope, sizeof(envelope)) == 0);
 	object_clear(&back);
-	CHECK_EQ(index_object_entry(ix, id, &ino2, &where, name), 0);
-	CHECK_EQ(ino2, ino);
-	CHECK_EQ(where, dir_new(ix));
-	CHECK_STR(name, "n");
 
 	CHECK_EQ(index_object_set_sealed(ix, id, (struct slice){ NULL, 0 },
 		     0, (struct slice){ key, 5 }), 0);
@@ -637,9 +633,9 @@ test_replace(void)
 static void
 test_drop(void)
 {
-	char *dir = tmpdir_make(), name[INDEX_NAME_MAX + 1];
+	char *dir = tmpdir_make();
 	struct index *ix = ix_open(dir);
-	int64_t id = add_object(ix, "p/a"), ino, got, dirs[2] = { 0 }, where;
+	int64_t id = add_object(ix, "p/a"), ino, got, dirs[2] = { 0 };
 	enum node_kind kind;
 	struct node n;
 	size_t count;
@@ -653,7 +649,6 @@ test_drop(void)
 	CHECK_EQ(count, 2);
 	CHECK_EQ(dirs[0], dir_new(ix));
 	CHECK_EQ(dirs[1], dir_cur(ix));
-	CHECK_EQ(index_object_entry(ix, id, &got, &where, name), -ENOENT);
 	CHECK_EQ(index_node(ix, ino, &n), 0);
 	CHECK_EQ(n.nlink, 0);
 	kind = NODE_FILE;
@@ -731,7 +726,7 @@ test_gone_then_unlinked(void)
 	struct node n;
 
 	ino = publish_key(ix, id, "1.a");
-	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, NULL, 0, on_gone,
+	CHECK_EQ(merge_page(ix, "p/", NULL, NULL, NULL, 0, on_gone,
 		     &gone, NULL), 0);
 	CHECK_EQ(index_unlink(ix, dir_new(ix), "1.a", NOW, &n), 0);
 	CHECK(n.is_gone);
@@ -797,7 +792,7 @@ test_counts_and_walks(void)
 		page[i] = (struct object_listed){ keys[i], "e", 116,
 			1000 - i };
 	}
-	CHECK_EQ(index_merge_page(ix, "k/", NULL, NULL, page, 200, NULL, NULL,
+	CHECK_EQ(merge_page(ix, "k/", NULL, NULL, page, 200, NULL, NULL,
 		     NULL), 0);
 	for (int64_t id = 1; id <= 5; id++) {
 		char name[16];

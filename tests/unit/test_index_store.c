@@ -146,7 +146,7 @@ test_first_version(void)
 	int64_t ino, replaced;
 	struct object o;
 
-	CHECK_EQ(index_merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL,
+	CHECK_EQ(merge_page(ix, "p/", NULL, NULL, &l, 1, NULL, NULL,
 	    NULL), 0);
 	CHECK_EQ(index_object_by_key(ix, "p/k", &o), 0);
 	o.key_sealed = key;
@@ -279,14 +279,14 @@ test_inner_undo(void)
 	struct object o;
 	struct node n;
 
-	CHECK_EQ(index_merge_page(ix, "k", NULL, NULL, &l, 1, NULL, NULL,
+	CHECK_EQ(merge_page(ix, "k", NULL, NULL, &l, 1, NULL, NULL,
 		     NULL), 0);
 	CHECK_EQ(index_object(ix, first_pending(ix), &o), 0);
 	CHECK_EQ(index_object_publish(ix, &o, dir_new(ix), "m", NOW, &old,
 		     &ino), 0);
 	object_clear(&o);
 	l.etag = "2";
-	CHECK_EQ(index_merge_page(ix, "k", NULL, NULL, &l, 1, NULL, NULL,
+	CHECK_EQ(merge_page(ix, "k", NULL, NULL, &l, 1, NULL, NULL,
 		     NULL), 0);
 	CHECK_EQ(index_object(ix, first_pending(ix), &o), 0);
 	for (int in_batch = 0; in_batch < 2; in_batch++) {

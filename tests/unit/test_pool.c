@@ -69,7 +69,6 @@ test_shares(void)
 {
 	struct gate g = { .ended = 0 };
 	struct job ahead[6], reader[2];
-	struct pool_stats st;
 	struct pool *p;
 
 	sem_init(&g.open, 0, 0);
@@ -81,12 +80,6 @@ test_shares(void)
 		submit(p, &g, &reader[i], POOL_READER, true);
 	wait_for(&g.began[POOL_READER], NELEMS(reader));
 	CHECK_EQ(atomic_load(&g.began[POOL_AHEAD]), AHEAD);
-	pool_get_stats(p, &st);
-	CHECK_EQ(st.threads, THREADS);
-	CHECK_EQ(st.running[POOL_AHEAD], AHEAD);
-	CHECK_EQ(st.running[POOL_READER], NELEMS(reader));
-	CHECK_EQ(st.waiting[POOL_AHEAD], NELEMS(ahead) - AHEAD);
-	CHECK_EQ(st.waiting[POOL_READER], 0);
 	open_gate(&g, NELEMS(ahead) + NELEMS(reader));
 	wait_for(&g.ended, NELEMS(ahead) + NELEMS(reader));
 	CHECK_EQ(atomic_load(&g.wrong_prio), 0);

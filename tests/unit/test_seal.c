@@ -345,7 +345,7 @@ test_reset(void)
 	struct object_listed l = { "mail/k", "\"e\"", 9, 1 };
 	struct object o = { 0 };
 
-	CHECK_EQ(index_merge_page(b.ix, "mail/", NULL, NULL, &l, 1, NULL, NULL,
+	CHECK_EQ(merge_page(b.ix, "mail/", NULL, NULL, &l, 1, NULL, NULL,
 	    NULL), 0);
 	CHECK_EQ(index_object_by_key(b.ix, "mail/k", &o), 0);
 	CHECK_EQ(box(&b, o.id, one), 0);

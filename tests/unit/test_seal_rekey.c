@@ -73,7 +73,7 @@ bed_begin(struct bed *b)
 		sprintf(key[i], "mail/%06d", i);
 		l[i] = (struct object_listed){ key[i], "\"e\"", 9, 1 };
 	}
-	CHECK_EQ(index_merge_page(b->ix, "mail/", NULL, NULL, l, ROWS, NULL,
+	CHECK_EQ(merge_page(b->ix, "mail/", NULL, NULL, l, ROWS, NULL,
 	    NULL, NULL), 0);
 	CHECK_EQ(index_batch_begin(b->ix), 0);
 	CHECK_EQ(index_each_object(b->ix, -1, fill_row, b), 0);
