@@ -167,7 +167,7 @@ begins_line(int fd, size_t len)
 	return before == '\n';
 }
 
-/* Behind half a line ours is lost, but ends it: the next one stands by itself. */
+/* Behind half a line ours is lost, but ends it: the next stands by itself. */
 static int
 append_line(int fd, const char *line, size_t len)
 {

@@ -24,6 +24,7 @@
 #define WAKE_SIGNAL SIGRTMIN /* ends the loop's sleep; has no other effect */
 #define IDLE_THREADS 10 /* FUSE workers kept when there is little to do */
 #define MAX_THREADS 32 /* of them in all; none waits for the network */
+#define AUDIT_THREADS 2 /* one that writes, one that says no to the rest */
 
 struct mount {
 	struct mount_opts o; /* constant; strings copied */
@@ -209,6 +210,9 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 	m->ops.pool = o->pool;
 	m->ops.prefetch = o->prefetch;
 	m->ops.audit = o->audit;
+	if (o->audit != NULL &&
+	    (r = pool_new(AUDIT_THREADS, 1, &m->ops.audit_pool)) < 0)
+		return r;
 	m->ops.max_background = o->max_reads;
 	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -268,6 +272,7 @@ mount_free(struct mount *m)
 		unmount(m);
 	if (m->session != NULL)
 		fuse_session_destroy(m->session);
+	pool_free(m->ops.audit_pool);
 	ops_destroy(&m->ops);
 	if (m->stop_fd >= 0)
 		close(m->stop_fd);
@@ -360,6 +365,8 @@ mount_run(struct mount *m)
 	r = loop(m);
 	/* Whoever still waits has to be answered before the session goes. */
 	pool_stop(m->o.pool);
+	if (m->ops.audit_pool != NULL)
+		pool_stop(m->ops.audit_pool);
 	(void)!write(m->done_fd, &one, sizeof(one));
 	pthread_join(m->watcher, NULL);
 	return r == -ENODEV ? 0 : r;

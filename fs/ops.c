@@ -367,7 +367,7 @@ read_later(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 	if (j != NULL)
 		*j = (struct read_job){ { run_read, NULL }, req, ino, size,
 			off };
-	if (answer_later(req, (struct pool_job *)j) < 0)
+	if (answer_later(req, ops_of(req)->pool, (struct pool_job *)j) < 0)
 		free(j);
 }
 

@@ -3,8 +3,8 @@
  * I/O is by inode: OPEN, FLUSH and RELEASE are left to the kernel (it is told
  * ENOSYS once, which no program sees), so that a read is at most one READ and a
  * re-read none. With an audit OPEN is not (ops_open.c). FUSE's own threads never
- * wait for S3 or KMS: a READ, GETXATTR or audited OPEN that has to is answered
- * from the pool. Attributes and names are cached by the kernel without limit and
+ * wait for S3, KMS or an audit: a READ, GETXATTR or audited OPEN that has to is
+ * answered from a pool. Attributes and names are cached by the kernel without limit and
  * taken back by notification. The one place that decides which errno a program
  * sees: ops_errno(). */
 #ifndef SESFS_FS_OPS_H
@@ -43,13 +43,14 @@ enum ops_count {
 	OPS_COUNTS
 };
 
-/* The userdata of the FUSE session. Zeroed, then ops_init; the first five are
- * the caller's to set. */
+/* The userdata of the FUSE session. Zeroed, then ops_init; those before count
+ * are the caller's to set. */
 struct ops {
 	struct mailbox *mailbox;
 	struct pool *pool;
 	struct prefetch *prefetch;
 	struct audit *audit; /* told of every open; NULL: nobody is */
+	struct pool *audit_pool; /* where that waits; NULL without an audit */
 	const char *control; /* answered as the root's user.sesfs.control */
 	unsigned max_background; /* requests the kernel may queue ahead */
 	atomic_uint_fast64_t count[OPS_COUNTS];

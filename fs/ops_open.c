@@ -4,7 +4,11 @@
  * that no program gets around. The line in the audit is written before the
  * program has its descriptor: no line, no descriptor. It says by which call of
  * KMS the message was unwrapped, if one had to be made; so where the key is not
- * at hand, what the first READ would do is done at once. */
+ * at hand, what the first READ would do is done at once.
+ *
+ * A disk or a journal may take its time for the line. Nothing else shall wait
+ * for that, not even mail that has to be fetched: lines are written by threads
+ * of their own, or those that have waited for S3 and KMS. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,6 +20,7 @@ struct open_job {
 	fuse_req_t req;
 	fuse_ino_t ino;
 	struct fuse_file_info fi;
+	struct mailbox_opened opened;
 };
 
 static int
@@ -32,27 +37,30 @@ record(fuse_req_t req, const struct mailbox_opened *m)
 	return audit_write(ops_of(req)->audit, &e);
 }
 
-/* Open and reply, unless that would take waiting: then -EINPROGRESS and no
- * reply. */
-static int
-open_reply(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
-    bool may_wait)
+static void
+discard(struct open_job *j)
 {
-	struct fuse_file_info ours = *fi;
-	struct mailbox_opened m;
-	int r = mailbox_open(ops_of(req)->mailbox, (int64_t)ino, may_wait, &m);
+	mailbox_opened_clear(&j->opened);
+	free(j);
+}
 
-	if (r == 0 && m.is_message)
-		r = record(req, &m);
-	if (r == 0) {
-		ours.keep_cache = 1;
-		ours.fh = may_wait ? OPS_HAS_WAITED : 0;
-		fuse_reply_open(req, &ours);
-	} else if (r != -EINPROGRESS) {
-		reply_err(req, r);
-	}
-	mailbox_opened_clear(&m);
-	return r;
+/* The last of a job: r is what mailbox_open said. */
+static void
+answer(struct open_job *j, int r)
+{
+	if (r == 0 && j->opened.is_message)
+		r = record(j->req, &j->opened);
+	if (r == 0)
+		fuse_reply_open(j->req, &j->fi);
+	else
+		reply_err(j->req, r);
+	discard(j);
+}
+
+static void
+run_answer(struct pool_job *job)
+{
+	answer((struct open_job *)job, 0);
 }
 
 static void
@@ -60,19 +68,42 @@ run_open(struct pool_job *job)
 {
 	struct open_job *j = (struct open_job *)job;
 
-	(void)open_reply(j->req, j->ino, &j->fi, true);
-	free(j);
+	mailbox_opened_clear(&j->opened);
+	j->fi.fh = OPS_HAS_WAITED;
+	answer(j, mailbox_open(ops_of(j->req)->mailbox, (int64_t)j->ino, true,
+	    &j->opened));
 }
 
 static void
-open_later(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi)
+later(struct open_job *j, struct pool *pool,
+    void (*run)(struct pool_job *job))
 {
-	struct open_job *j = malloc(sizeof(*j));
+	j->job.run = run;
+	if (answer_later(j->req, pool, &j->job) < 0)
+		discard(j);
+}
 
-	if (j != NULL)
-		*j = (struct open_job){ { run_open, NULL }, req, ino, *fi };
-	if (answer_later(req, (struct pool_job *)j) < 0)
-		free(j);
+static void
+open_message(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi)
+{
+	struct open_job *j = calloc(1, sizeof(*j));
+	struct ops *o = ops_of(req);
+	int r;
+
+	if (j == NULL) {
+		reply_err(req, -ENOMEM);
+		return;
+	}
+	j->req = req;
+	j->ino = ino;
+	j->fi = *fi;
+	r = mailbox_open(o->mailbox, (int64_t)ino, false, &j->opened);
+	if (r == -EINPROGRESS)
+		later(j, o->pool, run_open);
+	else if (r == 0 && j->opened.is_message)
+		later(j, o->audit_pool, run_answer);
+	else
+		answer(j, r);
 }
 
 void
@@ -81,12 +112,10 @@ ops_open_audited(fuse_req_t req, fuse_ino_t ino,
 {
 	struct fuse_file_info ours = *fi;
 
+	ours.keep_cache = 1;
 	/* Nothing can be read through it. */
-	if ((fi->flags & O_ACCMODE) == O_WRONLY) {
-		ours.keep_cache = 1;
+	if ((fi->flags & O_ACCMODE) == O_WRONLY)
 		fuse_reply_open(req, &ours);
-		return;
-	}
-	if (open_reply(req, ino, fi, false) == -EINPROGRESS)
-		open_later(req, ino, fi);
+	else
+		open_message(req, ino, &ours);
 }

@@ -34,13 +34,12 @@ reply_err(fuse_req_t req, int r)
 	fuse_reply_err(req, ops_errno(r));
 }
 
-/* Have the pool answer the request. What the job is then, on failure, is the
+/* Have a pool answer the request. What the job is then, on failure, is the
  * caller's to free; the request has been answered. */
 static inline int
-answer_later(fuse_req_t req, struct pool_job *job)
+answer_later(fuse_req_t req, struct pool *pool, struct pool_job *job)
 {
-	int r = job != NULL ?
-	    pool_submit(ops_of(req)->pool, POOL_READER, job) : -ENOMEM;
+	int r = job != NULL ? pool_submit(pool, POOL_READER, job) : -ENOMEM;
 
 	if (r < 0)
 		reply_err(req, r == -EAGAIN ? -ENOMEM : r);

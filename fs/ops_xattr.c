@@ -80,7 +80,7 @@ get_later(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		*j = (struct get_job){ { run_get, NULL }, req, ino, size };
 		memcpy(j->name, name, len);
 	}
-	if (answer_later(req, (struct pool_job *)j) < 0)
+	if (answer_later(req, ops_of(req)->pool, (struct pool_job *)j) < 0)
 		free(j);
 }
 

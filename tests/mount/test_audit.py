@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 from harness import KEY, Skip, equal, main, raises, read, sha256, until
 
@@ -285,6 +286,54 @@ def test_locked(bench):
         read(path)
         m.stop()
     equal(len(lines(bench.audit)), 3)
+
+
+def test_hung(bench):
+    """A disk that does not answer, of which another mount makes a fine one: only
+    opening messages waits for it, and not for long."""
+    bench.cloud.generate("mail", "in/", 4)
+    disk = bench.mount("s3://mail/none", name="disk")
+    audit = os.path.join(disk.path, "audit")
+    m = bench.mount(SOURCE, "--audit", audit)
+    until("the mail", lambda: len(m.mails()) == 4)
+    paths = m.mails()
+    for path in paths:
+        read(path)
+    disk.process.send_signal(signal.SIGSTOP)
+    ends = []
+
+    def attempt(path):
+        try:
+            read(path)
+            ends.append(0)
+        except OSError as e:
+            ends.append(e.errno)
+
+    threads = [threading.Thread(target=attempt, args=(p,))
+               for p in paths * 16]
+    try:
+        for t in threads:
+            t.start()
+        since = time.monotonic()
+        with open(m.path + "/note", "wb") as f:
+            f.write(b"x")
+        os.listdir(m.path + "/new")
+        equal(read(m.path + "/note"), b"x")
+        m.process.send_signal(signal.SIGHUP)
+        took = time.monotonic() - since
+        assert took < 2, f"what has no line waited {took} s"
+        until("the others", lambda: len(ends) == len(threads) - 1, 20)
+        equal(set(ends), {errno.EIO}, "without a line")
+        raises(errno.EIO, os.open, paths[0], os.O_RDONLY)
+    finally:
+        disk.process.send_signal(signal.SIGCONT)
+    for t in threads:
+        t.join()
+    equal(ends.count(0), 1, "the one that was being written")
+    read(paths[0])
+    equal(len(lines(audit)), 6)
+    m.stop()
+    disk.stop()
 
 
 def test_fifo(bench):
