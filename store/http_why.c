@@ -38,10 +38,10 @@ static const struct {
 	int err;
 	const char *advice;
 } handshake[] = {
-	{ "unsupported protocol", -EPROTO, "the server has nothing newer than TLS 1.1, "
-	    "which is not safe; sesfs needs TLS 1.2" },
-	{ "alert protocol version", -EPROTO, "the server has nothing newer than "
+	{ "unsupported protocol", -EPROTO, "the server has nothing newer than "
 	    "TLS 1.1, which is not safe; sesfs needs TLS 1.2" },
+	{ "alert protocol version", -EPROTO, "the server has nothing newer "
+	    "than TLS 1.1, which is not safe; sesfs needs TLS 1.2" },
 	/* It may also be a network that wants to be logged in to first. */
 	{ "wrong version number", -ENETUNREACH, "this is not TLS; is it an "
 	    "http:// port?" },

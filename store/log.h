@@ -27,9 +27,9 @@ void log_set_level(enum log_level max); /* threads: any */
 enum log_level log_get_level(void);
 
 /* From now on have the first error that the calling thread logs, which is what
- * those after it follow from, in buf as well, whatever the level, for who reports
- * it in a form of their own; "" until there is one. NULL: no more. buf, of size
- * bytes (> 0), stays the caller's. */
+ * those after it follow from, in buf as well, whatever the level, for who
+ * reports it in a form of their own; "" until there is one. NULL: no more. buf,
+ * of size bytes (> 0), stays the caller's. */
 void log_keep(char *buf, size_t size);
 
 int log_err(int err, const char *fmt, ...) PRINTF(2, 3);

@@ -125,7 +125,7 @@ match_true(const char *value, const char *s)
 	return strcasecmp(value, "false") == 0 ? NO : UNSURE;
 }
 
-/* A number, or a variable that AWS puts something in place of, cannot be told. */
+/* A number, or a variable that AWS has something in place of, cannot be told. */
 static enum verdict
 judge_value(const json_t *v, const char *s, match_fn *match)
 {
