@@ -212,6 +212,12 @@ sync_start(struct sync *s)
 	int r = pthread_create(&s->thread, NULL, thread_main, s);
 
 	s->has_thread = r == 0;
+	if (r == 0)
+		return 0;
+	/* Somebody may wait already for the pass that will not be. */
+	LOCK_SCOPE(&s->lock);
+	s->is_stopping = true;
+	pthread_cond_broadcast(&s->changed);
 	return -r;
 }
 

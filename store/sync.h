@@ -61,10 +61,11 @@ DEFINE_FREEP(struct sync, sync_free)
 int sync_run(struct sync *s) MUST_CHECK;
 void sync_cancel(struct sync *s); /* async-signal-safe */
 
-/* The daemon's thread: a pass now, then every poll interval. */
+/* The daemon's thread: a pass now, then every poll interval. -EAGAIN: there can
+ * be none, and sync_wait fails from now on. */
 int sync_start(struct sync *s) MUST_CHECK;
 /* Have a pass made as soon as may be, and wait until a pass that began after
- * this call has ended; its result. */
+ * this call has ended; its result. -ECANCELED: there will be none. */
 int sync_wait(struct sync *s) MUST_CHECK;
 
 struct sync_status {

@@ -1,3 +1,8 @@
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "check.h"
 #include "store/source.h"
 #include "store/sync.h"
@@ -28,9 +33,58 @@ static const struct {
 	{ "abc.instructions", true },
 };
 
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+    void *(*run)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+    void *(*run)(void *), void *arg);
+int __real_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
+int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
+
+static atomic_bool is_waiting;
+
+int
+__wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+    void *(*run)(void *), void *arg)
+{
+	return EAGAIN;
+}
+
+int
+__wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+	atomic_store(&is_waiting, true);
+	return __real_pthread_cond_wait(c, m);
+}
+
+static void *
+wait_for_pass(void *arg)
+{
+	CHECK_EQ(sync_wait(arg), -ECANCELED);
+	return NULL;
+}
+
+/* Who came while the daemon started is let go when it cannot, as is who comes
+ * then. */
+static void
+test_no_thread(void)
+{
+	struct sync *s;
+	pthread_t early;
+
+	CHECK_EQ(sync_new(&(struct sync_opts){ .prefix = "" }, &s), 0);
+	CHECK_EQ(__real_pthread_create(&early, NULL, wait_for_pass, s), 0);
+	while (!atomic_load(&is_waiting))
+		sched_yield();
+	CHECK_EQ(sync_start(s), -EAGAIN);
+	pthread_join(early, NULL);
+	CHECK_EQ(sync_wait(s), -ECANCELED);
+	sync_free(s);
+}
+
 int
 main(void)
 {
+	test_no_thread();
 	for (size_t i = 0; i < NELEMS(intervals); i++) {
 		int64_t s = sync_poll_interval(intervals[i].lists);
 
