@@ -193,7 +193,7 @@ read_proc(pid_t pid, const char *name, char *ret, size_t size)
 	ret[n > 0 ? n : 0] = '\0';
 }
 
-/* FUSE tells the thread; people ask for the process. */
+/* FUSE tells the thread; people ask for the process. 0 = it cannot be seen. */
 static pid_t
 process_of(pid_t thread)
 {
@@ -204,9 +204,9 @@ process_of(pid_t thread)
 	read_proc(thread, "status", status, sizeof(status));
 	/* In its own first line the name is escaped: no line is forged. */
 	if ((at = strstr(status, "\nTgid:")) == NULL)
-		return thread;
+		return 0;
 	pid = strtol(at + strlen("\nTgid:"), NULL, 10);
-	return pid > 0 ? (pid_t)pid : thread;
+	return pid > 0 ? (pid_t)pid : 0;
 }
 
 static json_t *

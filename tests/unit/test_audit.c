@@ -10,8 +10,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -88,6 +88,18 @@ is_null(const json_t *lines, size_t i, const char *name)
 	return json_is_null(json_object_get(json_array_get(lines, i), name));
 }
 
+/* The id of a process that was. */
+static pid_t
+ended(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	return pid;
+}
+
 static void
 test_line(void)
 {
@@ -106,13 +118,15 @@ test_line(void)
 	hidden = event("k", "");
 	hidden.pid = 0;
 	CHECK_EQ(audit_write(a, &hidden), 0);
+	hidden.pid = ended();
+	CHECK_EQ(audit_write(a, &hidden), 0);
 	audit_close(a);
 	prctl(PR_SET_NAME, "test_audit");
 
 	CHECK_EQ(stat(path, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 0600);
 	l = lines_of(path);
-	CHECK_EQ(json_array_size(l), 4);
+	CHECK_EQ(json_array_size(l), 5);
 	CHECK_EQ(json_object_size(json_array_get(l, 0)), 9);
 	CHECK_STR(text(l, 0, "bucket"), "mail");
 	CHECK_STR(text(l, 0, "key"), "in/abc123");
@@ -132,6 +146,7 @@ test_line(void)
 	    "x/\"\\\n\x1b[1m\xe2\x80\xa8\xef\xbf\xbd/");
 	CHECK_STR(text(l, 2, "message_id"), "");
 	CHECK(is_null(l, 3, "pid") && is_null(l, 3, "program"));
+	CHECK(is_null(l, 4, "pid") && is_null(l, 4, "program"));
 	json_decref(l);
 }
 
@@ -155,7 +170,7 @@ test_reopen(void)
 	CHECK_EQ(rmdir(path), 0);
 	audit_close(a);
 	l = lines_of(other);
-	CHECK_EQ(json_array_size(l), 5);
+	CHECK_EQ(json_array_size(l), 6);
 	json_decref(l);
 	CHECK_EQ(unlink(other), 0);
 	CHECK_EQ(audit_open(&(struct audit_opts){ .dest = "/nonesuch/x" }, &a),
@@ -319,9 +334,11 @@ test_no_file(void)
 static atomic_bool is_hung; /* the disk */
 static sem_t has_hung, goes_on;
 
-/* Instead of libc's: a disk that can be made to hang. */
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+
 ssize_t
-write(int fd, const void *data, size_t len)
+__wrap_write(int fd, const void *data, size_t len)
 {
 	struct stat st;
 
@@ -331,7 +348,7 @@ write(int fd, const void *data, size_t len)
 		while (sem_wait(&goes_on) < 0)
 			continue;
 	}
-	return syscall(SYS_write, fd, data, len);
+	return __real_write(fd, data, len);
 }
 
 static void *
