@@ -56,13 +56,15 @@ harden(void)
 	return 0;
 }
 
-/* A reader that goes away is an error of write(2), not the end of us. */
+/* A reader that goes away, or a file that may not grow, is an error of write(2),
+ * not the end of us. */
 static void
-ignore_sigpipe(void)
+ignore_signals(void)
 {
 	const struct sigaction sa = { .sa_handler = SIG_IGN };
 
 	sigaction(SIGPIPE, &sa, NULL);
+	sigaction(SIGXFSZ, &sa, NULL);
 }
 
 static int
@@ -159,7 +161,7 @@ main(int argc, char **argv)
 	/* Names on a terminal are UTF-8 whatever the locale says. */
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
 		setlocale(LC_CTYPE, "");
-	ignore_sigpipe();
+	ignore_signals();
 	if (argc < 2) {
 		help_commands(stderr);
 		return EXIT_USE;

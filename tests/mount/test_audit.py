@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -334,6 +335,22 @@ def test_hung(bench):
     equal(len(lines(audit)), 6)
     m.stop()
     disk.stop()
+
+
+def test_limit(bench):
+    """A file as long as it may be: no open, and no end of the daemon."""
+    need_root()
+    m = audited(bench, count=2)
+    path = m.mails()[0]
+    with open(bench.audit, "r+b") as f:
+        f.seek(64 << 20)  # nothing else of ours is as long
+        f.write(b"\n")
+        size = f.tell()
+    _, hard = resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+    raises(errno.EIO, os.open, path, os.O_RDONLY)
+    resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    read(path)
 
 
 def test_fifo(bench):
