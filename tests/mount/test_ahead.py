@@ -244,6 +244,24 @@ def test_warm_says_why_not(bench):
     equal(err, "sesfs: warm: there is no cache to warm, --cache-size is 0")
 
 
+def test_warm_gives_up(bench):
+    """After 64 failures in a row it is not the messages: no more are asked for.
+    One fewer are just that many."""
+    bench.cloud.generate("mail", "inbound/Few/", 63, seed=2)
+    m = filled(bench, 300, "--jobs", "4")
+    bench.cloud.set(deny="s3:GetObject")
+    bench.cloud.reset_counters()
+    _, err, _ = warm(bench, m, "Few", ok=(1,))
+    assert "63 messages could not be had" in err, err
+    equal(gets(bench)[0], 63, "requests for 63")
+    _, err, _ = warm(bench, m, "", ok=(1,))
+    assert "Permission denied" in err, err
+    assert 63 + 64 <= gets(bench)[0] <= 63 + 64 + 8, gets(bench)
+    bench.cloud.set(allow="s3:GetObject")
+    out, _, _ = warm(bench, m)
+    assert out.startswith("363 messages at hand, 363 of them fetched"), out
+
+
 def test_warm_fills_the_cache(bench):
     """The newest that fit, and not one more."""
     m = filled(bench, 100, "--cache-size", "300K")
