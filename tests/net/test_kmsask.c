@@ -1,7 +1,9 @@
 /* Questions to KMS that are put before the answer is needed. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -43,6 +45,71 @@ make(size_t edk_len, const char *value)
 	return e;
 }
 
+/* ---- what may go wrong ---- */
+
+static atomic_size_t long_answer; /* bytes of KMS's answers; 0: as they are */
+static atomic_uint answers;
+static bool has_no_memory;
+
+int __real_kms_decrypt_traced(struct kms *k, const char *key_id,
+    const char *region, struct slice blob, const struct pair *context,
+    size_t context_len, uint8_t *ret, size_t *ret_len,
+    char ret_arn[KMS_ARN_MAX], enum refusal *ret_why,
+    char ret_request[KMS_REQUEST_MAX]);
+int __wrap_kms_decrypt_traced(struct kms *k, const char *key_id,
+    const char *region, struct slice blob, const struct pair *context,
+    size_t context_len, uint8_t *ret, size_t *ret_len,
+    char ret_arn[KMS_ARN_MAX], enum refusal *ret_why,
+    char ret_request[KMS_REQUEST_MAX]);
+void *__real_sodium_allocarray(size_t n, size_t len);
+void *__wrap_sodium_allocarray(size_t n, size_t len);
+
+int
+__wrap_kms_decrypt_traced(struct kms *k, const char *key_id,
+    const char *region, struct slice blob, const struct pair *context,
+    size_t context_len, uint8_t *ret, size_t *ret_len,
+    char ret_arn[KMS_ARN_MAX], enum refusal *ret_why,
+    char ret_request[KMS_REQUEST_MAX])
+{
+	int r = __real_kms_decrypt_traced(k, key_id, region, blob, context,
+	    context_len, ret, ret_len, ret_arn, ret_why, ret_request);
+
+	if (long_answer > 0) {
+		memset(ret, 0xee, long_answer);
+		*ret_len = long_answer;
+	}
+	answers++;
+	return r;
+}
+
+void *
+__wrap_sodium_allocarray(size_t n, size_t len)
+{
+	return has_no_memory ? NULL : __real_sodium_allocarray(n, len);
+}
+
+/* ---- */
+
+static bool
+is_wrapped(const struct data_key *dek)
+{
+	return dek->len == sizeof(wrapped.key) &&
+	    memcmp(dek->key, wrapped.key, dek->len) == 0;
+}
+
+/* A question that KMS has answered. */
+static struct kmsask *
+begin_answered(const struct asker *a)
+{
+	unsigned before = answers;
+	struct kmsask *q = kmsask_begin(a, make(wrapped.len, "value"));
+
+	CHECK(q != NULL);
+	while (answers == before)
+		sched_yield();
+	return q;
+}
+
 static int
 account(void *arg, char ret[16])
 {
@@ -78,9 +145,7 @@ test_answers(struct net *n, const struct asker *a)
 		CHECK_EQ_AT(i, net_count(n, "kms.decrypt"), 2);
 		if (row[i].want < 0)
 			continue;
-		CHECK_EQ_AT(i, dek.len, sizeof(wrapped.key));
-		CHECK_AT(i, memcmp(dek.key, wrapped.key,
-			     sizeof(wrapped.key)) == 0);
+		CHECK_AT(i, is_wrapped(&dek));
 		CHECK_STR_AT(i, dek.arn, NET_KEY);
 	}
 }
@@ -156,18 +221,69 @@ test_dropped(struct net *n, const struct asker *a)
 	CHECK_EQ(net_count(n, "kms.decrypt"), 1);
 }
 
-/* Only so many wait for their use at once. */
+/* Only so many wait for their use at once; others ask when they need to, and
+ * each that was used makes room. */
 static void
 test_full(struct net *n, const struct asker *a)
 {
 	struct kmsask *q[SLOTS];
+	struct data_key dek;
+	struct envelope *e;
+	enum refusal why;
 
 	for (size_t i = 0; i < SLOTS; i++)
 		CHECK_AT(i, (q[i] = kmsask_begin(a, make(wrapped.len,
 				 "value"))) != NULL);
 	CHECK(kmsask_begin(a, make(wrapped.len, "value")) == NULL);
+	e = make(wrapped.len, "value");
+	CHECK_EQ(kmsask_now(a, e, &dek, &why), 0);
+	CHECK(is_wrapped(&dek));
+	envelope_free(e);
+	CHECK_EQ(kmsask_end(q[0], &dek, &why), 0);
+	CHECK(is_wrapped(&dek));
+	CHECK((q[0] = kmsask_begin(a, make(wrapped.len, "value"))) != NULL);
+	CHECK(kmsask_begin(a, make(wrapped.len, "value")) == NULL);
 	for (size_t i = 0; i < SLOTS; i++)
 		kmsask_drop(q[i]);
+}
+
+/* An answer that is too long for a key does not run into the others, which lie
+ * before and behind it. */
+static void
+test_long_answer(struct net *n, const struct asker *a)
+{
+	static const size_t lens[] = { 64, 65, 128, KMS_PLAIN_MAX };
+	struct data_key dek;
+	struct kmsask *q[SLOTS];
+	enum refusal why;
+
+	for (size_t i = 0; i < NELEMS(lens); i++) {
+		for (size_t k = 0; k < SLOTS; k++)
+			if (k != 1)
+				q[k] = begin_answered(a);
+		long_answer = lens[i];
+		q[1] = begin_answered(a);
+		CHECK_EQ_AT(i, kmsask_end(q[1], &dek, &why), 0);
+		long_answer = 0;
+		CHECK_EQ_AT(i, dek.len, lens[i]);
+		CHECK_EQ_AT(i, dek.key[0], lens[i] == 64 ? 0xee : 0);
+		for (size_t k = 0; k < SLOTS; k++) {
+			if (k == 1)
+				continue;
+			CHECK_EQ_AT(i, kmsask_end(q[k], &dek, &why), 0);
+			CHECK_AT(i, is_wrapped(&dek));
+		}
+	}
+}
+
+static void
+test_no_locked_memory(struct keypolicy *policy)
+{
+	struct asker a;
+
+	has_no_memory = true;
+	CHECK_EQ(asker_init(&a, NULL, policy, 1), -EAGAIN);
+	has_no_memory = false;
 }
 
 /* The end: what is asked is answered at once, what is not is not begun. */
@@ -217,6 +333,8 @@ main(void)
 	with_asker(&n, policy, test_is_for);
 	with_asker(&n, policy, test_dropped);
 	with_asker(&n, policy, test_full);
+	with_asker(&n, policy, test_long_answer);
+	test_no_locked_memory(policy);
 	with_asker(&n, policy, test_stopped);
 	keypolicy_free(policy);
 	net_stop(&n);
