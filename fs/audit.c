@@ -88,6 +88,13 @@ audit_close(struct audit *a)
 }
 
 void
+audit_avoid(struct audit *a, dev_t dev)
+{
+	if (a->file != NULL)
+		auditfile_avoid(a->file, dev);
+}
+
+void
 audit_reopen(struct audit *a)
 {
 	if (a->file != NULL)

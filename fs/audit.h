@@ -28,6 +28,10 @@ int audit_open(const struct audit_opts *o, struct audit **ret) MUST_CHECK;
 void audit_close(struct audit *a);
 DEFINE_FREEP(struct audit, audit_close)
 
+/* This is the device of the mount whose opens are recorded: what lies there is
+ * not opened. */
+void audit_avoid(struct audit *a, dev_t dev);
+
 /* Have the file opened by its name before the next line, as it may be another
  * file now; waits for nothing. When that fails, which is logged, lines go where
  * they went. */

@@ -20,6 +20,7 @@ struct auditfile {
 	bool is_busy;	     /* [lock] someone writes, without the lock */
 	bool is_stuck;	     /* [lock] he takes too long: nobody waits */
 	bool is_stale;	     /* [lock] open it again first */
+	dev_t avoided;	     /* [lock] 0: none */
 	int fd;		     /* of who writes */
 };
 
@@ -31,6 +32,8 @@ auditfile_error(int r)
 		return "it takes nothing now";
 	case EINVAL:
 		return "it is no regular file";
+	case EXDEV:
+		return "it lies in the mountpoint";
 	default:
 		return strerror(-r);
 	}
@@ -41,7 +44,7 @@ auditfile_error(int r)
 /* Without waiting for the other end of a FIFO. Read is only what is before our
  * own lines. */
 static int
-open_file(const char *path)
+open_file(const char *path, dev_t avoided)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC |
 	    O_NOCTTY | O_NONBLOCK, 0600), r = 0;
@@ -53,6 +56,8 @@ open_file(const char *path)
 		r = -errno;
 	else if (!S_ISREG(st.st_mode))
 		r = -EINVAL;
+	else if (st.st_dev == avoided)
+		r = -EXDEV;
 	if (r < 0)
 		close(fd);
 	return r < 0 ? r : fd;
@@ -71,7 +76,7 @@ auditfile_open(const char *path, struct auditfile **ret)
 	cond_init_monotonic(&f->turn);
 	if ((f->path = strdup(path)) == NULL)
 		return -ENOMEM;
-	if ((f->fd = open_file(path)) < 0)
+	if ((f->fd = open_file(path, 0)) < 0)
 		return f->fd;
 	*ret = TAKE(f);
 	return 0;
@@ -97,10 +102,17 @@ auditfile_reopen(struct auditfile *f)
 	f->is_stale = true;
 }
 
-static void
-open_again(struct auditfile *f)
+void
+auditfile_avoid(struct auditfile *f, dev_t dev)
 {
-	int fd = open_file(f->path);
+	LOCK_SCOPE(&f->lock);
+	f->avoided = dev;
+}
+
+static void
+open_again(struct auditfile *f, dev_t avoided)
+{
+	int fd = open_file(f->path, avoided);
 
 	if (fd < 0) {
 		log_err(fd, "audit: open %s again: %s", f->path,
@@ -115,7 +127,7 @@ open_again(struct auditfile *f)
 
 /* 0, or 1 when the file must be opened again first; -EAGAIN. */
 static int
-take_turn(struct auditfile *f)
+take_turn(struct auditfile *f, dev_t *ret_avoided)
 {
 	const struct timespec until = cond_after_ms(PATIENCE_MS);
 	bool was_stale;
@@ -131,6 +143,7 @@ take_turn(struct auditfile *f)
 	f->is_busy = true;
 	was_stale = f->is_stale;
 	f->is_stale = false;
+	*ret_avoided = f->avoided;
 	return was_stale;
 }
 
@@ -183,12 +196,13 @@ append_line(int fd, const char *line, size_t len)
 int
 auditfile_append(struct auditfile *f, const char *line, size_t len)
 {
-	int r = take_turn(f);
+	dev_t avoided;
+	int r = take_turn(f, &avoided);
 
 	if (r < 0)
 		return r;
 	if (r == 1)
-		open_again(f);
+		open_again(f, avoided);
 	r = append_line(f->fd, line, len);
 	end_turn(f);
 	return r;

@@ -21,6 +21,10 @@ int auditfile_open(const char *path, struct auditfile **ret) MUST_CHECK;
 void auditfile_close(struct auditfile *f);
 DEFINE_FREEP(struct auditfile, auditfile_close)
 
+/* This is the device of our own mount, where it must not come to lie: -EXDEV
+ * then. */
+void auditfile_avoid(struct auditfile *f, dev_t dev);
+
 /* Have it opened by its name before the next line; waits for nothing. When that
  * fails then, which is logged, lines go where they went. */
 void auditfile_reopen(struct auditfile *f);

@@ -193,16 +193,48 @@ finish_tree(struct config *c, char *err)
 	return 0;
 }
 
+/* realpath(3) of what need not be there yet; NULL when memory ran out. */
+static char *
+resolve(const char *path)
+{
+	char *head = strdup(path), *real = NULL, *ret = NULL, *slash;
+
+	while (head != NULL && (real = realpath(head, NULL)) == NULL &&
+	    (slash = strrchr(head, '/')) != NULL)
+		*slash = '\0';
+	/* Without a second slash where the head is the root. */
+	if (head != NULL && asprintf(&ret, "%s%s",
+	    real != NULL && real[1] != '\0' ? real : "",
+	    path + strlen(head)) < 0)
+		ret = NULL;
+	free(real);
+	free(head);
+	return ret;
+}
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 &&
+	    (path[len] == '/' || path[len] == '\0');
+}
+
+/* By its name, or by where symbolic links lead. */
 static bool
 is_in_mountpoint(const struct config *c, const char *path)
 {
-	size_t len;
+	char *real;
+	bool ret;
 
 	if (c->mountpoint == NULL)
 		return false;
-	len = strlen(c->mountpoint);
-	return strncmp(path, c->mountpoint, len) == 0 &&
-	    (path[len] == '/' || path[len] == '\0');
+	real = resolve(path);
+	ret = is_below(path, c->mountpoint) ||
+	    (real != NULL && is_below(real, c->mountpoint));
+	free(real);
+	return ret;
 }
 
 static int

@@ -226,6 +226,8 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 		    m->o.mountpoint, strerror(-r));
 	}
 	m->dev = makedev(info.major, info.minor);
+	if (o->audit != NULL)
+		audit_avoid(o->audit, m->dev);
 	mailbox_set_inval(o->mailbox, notify_inval, m);
 	*ret = TAKE(m);
 	return 0;

@@ -247,8 +247,11 @@ def test_commands(bench):
     for e in got:
         equal((e["program"], e["mountpoint"], e["uid"]),
               ("sesfs", None, os.geteuid()))
+    link = os.path.join(bench.work, "link")
+    os.symlink(m.path, link)
     for bad, says in (("audit", "neither journal nor an absolute"),
-                      (m.path + "/audit", "lies in the mountpoint")):
+                      (m.path + "/audit", "lies in the mountpoint"),
+                      (link + "/audit", "lies in the mountpoint")):
         _, err, code = bench.sesfs("mount", "--audit", bad, SOURCE, m.path,
                                    ok=None, both=True)
         equal(code, 2, err)
@@ -274,6 +277,23 @@ def test_rotated(bench):
         assert n < 1000, "the file anew"
     equal((len(lines(bench.audit)), len(lines(bench.audit + ".1"))),
           (1, 2 + n - 1))
+
+
+def test_into_the_mount(bench):
+    """What leads into the mount by now is not opened there."""
+    bench.cloud.generate("mail", "in/", 1)
+    place = os.path.join(bench.work, "place")
+    os.mkdir(place)
+    m = bench.mount(SOURCE, "--audit", place + "/audit")
+    until("the mail", lambda: len(m.mails()) == 1)
+    read(m.mails()[0])
+    os.rename(place, place + ".1")
+    os.symlink(m.path, place)
+    m.process.send_signal(signal.SIGHUP)
+    until("the refusal", lambda: read(m.mails()[0])
+          and "it lies in the mountpoint" in m.log())
+    assert len(lines(place + ".1/audit")) > 1, "lines go where they went"
+    m.stop()
 
 
 def test_locked(bench):

@@ -33,6 +33,8 @@ def lines(text):
 def test_use(bench):
     """Wrong use is one line on stderr and exit 2, and asks nobody."""
     cloud = bench.cloud
+    os.mkdir(bench.work + "/m")
+    os.symlink("m", bench.work + "/link")
     for args, says in (
             (["mount", "--jbos", "3", SOURCE, bench.work], "did you mean"),
             (["mount", "--jobs", "0", SOURCE, bench.work], "out of range"),
@@ -40,6 +42,8 @@ def test_use(bench):
             (["mount", "nosuchsection", bench.work], "neither"),
             (["mount", "--log", "stderr", SOURCE, bench.work], "--foreground"),
             (["mount", "--state-dir", bench.work + "/m/s", SOURCE,
+              bench.work + "/m"], "lies in the mountpoint"),
+            (["mount", "--state-dir", bench.work + "/link/s", SOURCE,
               bench.work + "/m"], "lies in the mountpoint"),
             (["mount", "--endpoint-url", "http://example.com", SOURCE,
               bench.work], "not encrypted"),

@@ -329,6 +329,34 @@ test_no_file(void)
 	CHECK_EQ(unlink(other), 0);
 }
 
+/* Where the mount is, once there is one. */
+static void
+test_avoided(void)
+{
+	struct audit_event e = event("k", "");
+	struct audit *a = open_to(path);
+	struct stat st;
+	json_t *l;
+
+	CHECK_EQ(stat(path, &st), 0);
+	audit_avoid(a, st.st_dev);
+	CHECK_EQ(rename(path, other), 0);
+	audit_reopen(a);
+	CHECK_EQ(audit_write(a, &e), 0);
+	audit_avoid(a, st.st_dev + 1);
+	audit_reopen(a);
+	CHECK_EQ(audit_write(a, &e), 0);
+	audit_close(a);
+	l = lines_of(other);
+	CHECK_EQ(json_array_size(l), 1);
+	json_decref(l);
+	l = lines_of(path);
+	CHECK_EQ(json_array_size(l), 1);
+	json_decref(l);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(unlink(other), 0);
+}
+
 /* ---- what does not answer ---- */
 
 static atomic_bool is_hung; /* the disk */
@@ -525,6 +553,7 @@ main(void)
 	test_crashed();
 	test_locked();
 	test_no_file();
+	test_avoided();
 	test_hung();
 	test_journal();
 	tmpdir_free(dir);
