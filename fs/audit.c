@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,39 @@ open_journal(struct audit *a)
 	return 0;
 }
 
+/* Does someone read at the other end? */
+static int
+knock(struct audit *a)
+{
+	const struct sockaddr *to = (const struct sockaddr *)&a->journal;
+	struct pollfd p = { .fd = a->fd, .events = POLLOUT };
+
+	if (connect(a->fd, to, sizeof(a->journal)) < 0)
+		return -errno;
+	return poll(&p, 1, 0) == 1 ? 0 : -EAGAIN;
+}
+
+int
+audit_probe(const struct audit_opts *o)
+{
+	struct audit a = { .o = *o, .fd = -1 };
+	int r;
+
+	if (strcmp(o->dest, AUDIT_JOURNAL) != 0)
+		return auditfile_probe(o->dest);
+	if ((r = open_journal(&a)) == 0)
+		r = knock(&a);
+	if (a.fd >= 0)
+		close(a.fd);
+	return r;
+}
+
+const char *
+audit_error(int r)
+{
+	return auditfile_error(r);
+}
+
 int
 audit_open(const struct audit_opts *o, struct audit **ret)
 {
@@ -70,7 +104,7 @@ audit_open(const struct audit_opts *o, struct audit **ret)
 	    auditfile_open(o->dest, &a->file);
 	if (r < 0)
 		return log_err(r, "audit: open %s: %s", o->dest,
-		    auditfile_error(r));
+		    audit_error(r));
 	*ret = TAKE(a);
 	return 0;
 }
@@ -307,5 +341,5 @@ audit_write(struct audit *a, const struct audit_event *e)
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	return log_err(-EIO, "audit: write to %s: %s; %s is not opened",
-	    a->o.dest, auditfile_error(r), e->key);
+	    a->o.dest, audit_error(r), e->key);
 }

@@ -25,6 +25,14 @@ struct audit_opts {
 /* Files are appended to, and made with mode 0600. Errors of auditfile_open;
  * -ENOENT when there is no journal; logged. */
 int audit_open(const struct audit_opts *o, struct audit **ret) MUST_CHECK;
+/* Could it be opened, and would it take a line? Makes and writes nothing.
+ * Errors as audit_open has them, not logged; -ENOENT also for a file that is yet
+ * to be made; -ECONNREFUSED when nobody reads the journal's socket, -EAGAIN when
+ * it takes nothing now. Of o, dest and socket count. */
+int audit_probe(const struct audit_opts *o) MUST_CHECK;
+/* What such errors mean here. */
+const char *audit_error(int r);
+
 void audit_close(struct audit *a);
 DEFINE_FREEP(struct audit, audit_close)
 

@@ -44,10 +44,10 @@ auditfile_error(int r)
 /* Without waiting for the other end of a FIFO. Read is only what is before our
  * own lines. */
 static int
-open_file(const char *path, dev_t avoided)
+open_file(const char *path, int flags, dev_t avoided)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC |
-	    O_NOCTTY | O_NONBLOCK, 0600), r = 0;
+	int fd = open(path, flags | O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY |
+	    O_NONBLOCK, 0600), r = 0;
 	struct stat st;
 
 	if (fd < 0)
@@ -76,9 +76,20 @@ auditfile_open(const char *path, struct auditfile **ret)
 	cond_init_monotonic(&f->turn);
 	if ((f->path = strdup(path)) == NULL)
 		return -ENOMEM;
-	if ((f->fd = open_file(path, 0)) < 0)
+	if ((f->fd = open_file(path, O_CREAT, 0)) < 0)
 		return f->fd;
 	*ret = TAKE(f);
+	return 0;
+}
+
+int
+auditfile_probe(const char *path)
+{
+	int fd = open_file(path, 0, 0);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
 	return 0;
 }
 
@@ -112,7 +123,7 @@ auditfile_avoid(struct auditfile *f, dev_t dev)
 static void
 open_again(struct auditfile *f, dev_t avoided)
 {
-	int fd = open_file(f->path, avoided);
+	int fd = open_file(f->path, O_CREAT, avoided);
 
 	if (fd < 0) {
 		log_err(fd, "audit: open %s again: %s", f->path,

@@ -21,6 +21,10 @@ int auditfile_open(const char *path, struct auditfile **ret) MUST_CHECK;
 void auditfile_close(struct auditfile *f);
 DEFINE_FREEP(struct auditfile, auditfile_close)
 
+/* Could it be opened? Makes and changes nothing: -ENOENT when there is none yet.
+ * Errors of auditfile_open. */
+int auditfile_probe(const char *path) MUST_CHECK;
+
 /* This is the device of our own mount, where it must not come to lie: -EXDEV
  * then. */
 void auditfile_avoid(struct auditfile *f, dev_t dev);

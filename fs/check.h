@@ -96,6 +96,7 @@ struct check_cause check_cause_of_network(int err, bool is_tls,
 
 void check_state(struct check *k);   /* the state directory */
 void check_machine(struct check *k); /* FUSE, locked memory, core dumps */
+void check_audit(struct check *k);   /* where its lines go */
 /* The rest needs k->g, the cloud part. */
 void check_net(struct check *k);     /* region, each service's host, clock */
 void check_bucket(struct check *k);  /* identity, bucket, listing, reading */

@@ -215,6 +215,7 @@ cmd_check(const struct config *c)
 	silence_log(c);
 	check_state(&k);
 	check_machine(&k);
+	check_audit(&k);
 	check_cloud(&k);
 	if (c->json)
 		text_dump(stdout, k.list, JSON_INDENT(2));

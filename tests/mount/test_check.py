@@ -9,6 +9,7 @@ import platform
 import pty
 import re
 import shutil
+import socket
 import ssl
 import stat
 import subprocess
@@ -595,6 +596,70 @@ def test_state_file_system(bench):
     report = in_namespace(bench, f"mount -t tmpfs -o ro none {d}",
                           *bench.common(d + "/a/b"))
     is_as(report, "state", "MISSING", "read-only", says=d)
+
+
+def test_audit_file(bench):
+    """Where its lines go: is there, can be made, or why not."""
+    need("setpriv")
+    prepared(bench)
+    shutil.copy(SESFS, bench.work + "/sesfs")
+    place = bench.work + "/audits"
+    file = place + "/audit"
+    assert not [f for f in run(bench) if f["check"] == "audit"]
+    is_as(run(bench, "--audit", file, ok=(1,)), "audit", "MISSING",
+          "no-directory", says=file)
+    os.mkdir(place)
+    is_as(run(bench, "--audit", file), "audit", "ok", says=file)
+    equal(os.listdir(place), [], "made by the check")
+    with open(file, "w") as f:
+        f.write("{}\n")
+    is_as(run(bench, "--audit", file), "audit", "ok", says="free")
+    equal(os.path.getsize(file), 3, "bytes")
+    is_as(run(bench, "--audit", place, ok=(1,)), "audit", "MISSING",
+          "not-a-file")
+    os.mkfifo(place + "/fifo")
+    is_as(run(bench, "--audit", place + "/fifo", ok=(1,)), "audit", "MISSING",
+          "not-a-file", says="no regular file")
+    for options, cause in (("size=64k", "full"), ("ro", "read-only")):
+        report = in_namespace(
+            bench, f"mount -t tmpfs -o {options} none {place}",
+            *bench.common(state(bench)), "--audit", file)
+        is_as(report, "audit", "MISSING", cause)
+    os.chmod(bench.work, 0o755)
+    for mode, result, cause in ((0o644, "MISSING", "permission"),
+                                (0o666, "ok", None)):
+        os.chmod(file, mode)
+        report = in_namespace(bench, ":", *bench.common(state(bench)),
+                              "--audit", file, before=NOBODY)
+        is_as(report, "audit", result, cause)
+
+
+def test_audit_journal(bench):
+    """Systemd's, as far as a socket makes one."""
+    prepared(bench)
+    shutil.copy(SESFS, bench.work + "/sesfs")
+    journal = "/run/systemd/journal"
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    server.bind(bench.work + "/socket")
+    made = (f"mount -t tmpfs none /run && mkdir -p {journal} && "
+            f"touch {journal}/socket && "
+            f"mount --bind {bench.work}/socket {journal}/socket")
+
+    def is_found(setup, result, cause):
+        report = in_namespace(bench, setup, *bench.common(state(bench)),
+                              "--audit=journal")
+        is_as(report, "audit", result, cause, says="journal")
+
+    is_found("mount -t tmpfs none /run", "MISSING", "no-journal")
+    is_found(made, "ok", None)
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    client.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            client.sendto(b"x", bench.work + "/socket")
+    is_found(made, "MISSING", "busy")
+    server.close()
+    is_found(made, "MISSING", "no-journal")
 
 
 NOBODY = "setpriv --reuid 65534 --clear-groups --no-new-privs"
