@@ -62,7 +62,7 @@ static const char *const program[] = {
 "resource 'aws_kms_key' 'mail' {",
 "  description         = 'Mail that SES received'",
 "  enable_key_rotation = true",
-"  policy              = jsonencode(@KEY_POLICY@)",
+"  policy = jsonencode(@KEY_POLICY@)",
 "",
 "  lifecycle {",
 "    prevent_destroy = true",
@@ -99,8 +99,8 @@ static const char *const program[] = {
 "}",
 "",
 "resource 'aws_s3_bucket_policy' 'mail' {",
-"  bucket     = aws_s3_bucket.mail.id",
-"  policy     = jsonencode(@BUCKET_POLICY@)",
+"  bucket = aws_s3_bucket.mail.id",
+"  policy = jsonencode(@BUCKET_POLICY@)",
 "  depends_on = [aws_s3_bucket_public_access_block.mail]",
 "}",
 "",
@@ -153,7 +153,7 @@ static const char *const program[] = {
 "",
 "resource 'aws_sqs_queue_policy' 'events' {",
 "  queue_url = aws_sqs_queue.events.id",
-"  policy    = jsonencode(@QUEUE_POLICY@)",
+"  policy = jsonencode(@QUEUE_POLICY@)",
 "}",
 "",
 "resource 'aws_s3_bucket_notification' 'mail' {",
@@ -171,7 +171,7 @@ static const char *const program[] = {
 "resource 'aws_iam_policy' 'reader' {",
 "  name        = @NAME@",
 "  description = 'Mount the mail with sesfs'",
-"  policy      = jsonencode(@READER_POLICY@)",
+"  policy = jsonencode(@READER_POLICY@)",
 "}",
 "",
 "resource 'aws_iam_role_policy_attachment' 'reader' {",
@@ -224,17 +224,42 @@ line(FILE *f, unsigned indent)
 
 static void write_value(FILE *f, json_t *v, unsigned indent);
 
+/* The longest name from `at` on, up to the first value of several lines: what
+ * `terraform fmt` aligns together. */
+static size_t
+longest_name(json_t *o, void *at)
+{
+	size_t ret = 0, len;
+
+	for (; at != NULL; at = json_object_iter_next(o, at)) {
+		if (!json_is_string(json_object_iter_value(at)))
+			break;
+		len = strlen(json_object_iter_key(at));
+		ret = len > ret ? len : ret;
+	}
+	return ret;
+}
+
 static void
 write_object(FILE *f, json_t *o, unsigned indent)
 {
+	size_t width = 0;
 	const char *name;
 	json_t *v;
 
 	fputc('{', f);
-	json_object_foreach (o, name, v) {
+	for (void *at = json_object_iter(o); at != NULL;
+	    at = json_object_iter_next(o, at)) {
+		name = json_object_iter_key(at);
+		v = json_object_iter_value(at);
+		if (!json_is_string(v))
+			width = 0;
+		else if (width == 0)
+			width = longest_name(o, at);
 		line(f, indent + 2);
 		quote(f, name, false);
-		fputs(" = ", f);
+		fprintf(f, "%*s = ",
+		    width > 0 ? (int)(width - strlen(name)) : 0, "");
 		write_value(f, v, indent + 2);
 	}
 	line(f, indent);

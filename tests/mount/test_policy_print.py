@@ -4,6 +4,8 @@ their policies are those documents."""
 import json
 import os
 import re
+import shutil
+import subprocess
 
 from harness import KEY, equal, main
 
@@ -363,6 +365,52 @@ class Hcl:
                         m[2] if m[2].startswith("aws_")
                         else m[2].rsplit(".")[-1]]
         return re.sub(r"([$%]{1,2})\{([^}]*)\}", one, json.loads(token))
+
+
+def brackets(text):
+    """How many it opens more than it closes, outside of strings."""
+    text = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
+    return sum(text.count(c) for c in "([{") - sum(
+        text.count(c) for c in ")]}")
+
+
+def aligned(text):
+    """The text, with `=` where `terraform fmt` has it: below each other for
+    assignments of one line that follow each other, else after one blank."""
+    ret, run = [], []
+
+    def close():
+        width = max((len(name) for name, _ in run), default=0)
+        ret.extend(f"{name:{width}} = {value}" for name, value in run)
+        run.clear()
+
+    for line in text.split("\n"):
+        m = re.match(r'( *(?:\w+|"[^"]*")) *= (.*)$', line)
+        if m and brackets(m[2]) == 0:
+            run.append(m.groups())
+            continue
+        close()
+        ret.append(f"{m[1]} = {m[2]}" if m else line)
+    close()
+    return "\n".join(ret)
+
+
+def test_terraform_is_formatted(bench):
+    for source in SOURCE, "s3://mail/" + ODD:
+        text, _ = say(bench, "--terraform", *SETUP, source=source)
+        equal(text, aligned(text), "as terraform fmt aligns it")
+        if shutil.which("terraform"):
+            p = subprocess.run(["terraform", "fmt", "-"], input=text,
+                               capture_output=True, text=True, check=True,
+                               timeout=60)
+            equal(text, p.stdout, "as terraform fmt prints it")
+        depth = 0
+        for line in text.splitlines():
+            depth += min(brackets(line), 0) and -1
+            equal(len(line) - len(line.lstrip()), 2 * depth if line else 0,
+                  f"indent of {line!r}")
+            depth += brackets(line) > 0
+        equal(depth, 0, "at the end")
 
 
 def test_terraform(bench):
