@@ -21,6 +21,10 @@ cmd_fn cmd_mount, cmd_umount, cmd_sync, cmd_ls, cmd_cat, cmd_verify, cmd_check,
 /* Print a line "sesfs: ..." on stderr and return `status`. */
 int cmd_fail(int status, const char *fmt, ...) PRINTF(2, 3);
 
+/* Flush standard output: `status`, or 1 when it could not be written, after one
+ * line; without any when the reader of a pipe has seen enough, as head(1) has. */
+int cmd_printed(int status) MUST_CHECK;
+
 /* The audit of --audit: NULL when there shall be none. Errors of audit_open. */
 int cmd_audit(const struct config *c, struct audit **ret) MUST_CHECK;
 /* Record that this command opened a message; without an audit nothing is done.

@@ -106,7 +106,7 @@ print_message(struct graph *g, struct audit *audit, const struct object *o)
 		return cmd_fail(1, "not shown without a line in the audit");
 	message_served(m, message_data(m).len);
 	if ((r = write_all(message_data(m))) < 0)
-		return cmd_fail(1, "write: %s", strerror(-r));
+		return r == -EPIPE ? 1 : cmd_fail(1, "write: %s", strerror(-r));
 	return 0;
 }
 

@@ -220,7 +220,5 @@ cmd_check(const struct config *c)
 	if (c->json)
 		text_dump(stdout, k.list, JSON_INDENT(2));
 	json_decref(k.list);
-	if (fflush(stdout) != 0)
-		return cmd_fail(1, "cannot write");
-	return k.missing > 0 ? 1 : 0;
+	return cmd_printed(k.missing > 0 ? 1 : 0);
 }

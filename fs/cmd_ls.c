@@ -276,8 +276,8 @@ list(struct ls *ls)
 			 index_each_entry(ls->g.index, 0, on_entry, ls);
 	sodium_memzero(&ls->headers, sizeof(ls->headers));
 	graph_close(&ls->g);
-	if (fflush(stdout) != 0 || r == -EIO)
-		return errno == EPIPE ? 1 : cmd_fail(1, "cannot write");
+	if (cmd_printed(0) != 0)
+		return 1;
 	if (r < 0)
 		return cmd_fail(1, "index: %s", strerror(-r));
 	if (ls->without > 0)

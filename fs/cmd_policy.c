@@ -231,10 +231,10 @@ print_documents(const struct config *c)
 	weigh(json_object_get(doc, "iam"));
 	if (!ok)
 		status = cmd_fail(1, "policy: out of memory");
-	else if (text_dump(stdout, doc, JSON_INDENT(2)) < 0)
-		status = cmd_fail(1, "cannot write");
+	else
+		text_dump(stdout, doc, JSON_INDENT(2));
 	json_decref(doc);
-	return status;
+	return cmd_printed(status);
 }
 
 /* ---- the set-ups ---- */
@@ -278,7 +278,8 @@ print_setup(const struct config *c)
 		f.f.seal_key = s.alias;
 	r = c->terraform ? policy_terraform(&s, stdout) :
 			   policy_cloudformation(&s, stdout);
-	return r < 0 ? cmd_fail(1, "policy: %s", strerror(-r)) : 0;
+	return cmd_printed(r < 0 ? cmd_fail(1, "policy: %s", strerror(-r)) :
+	    0);
 }
 
 static bool
@@ -294,17 +295,12 @@ is_utf8(const char *text)
 int
 cmd_policy(const struct config *c)
 {
-	int status;
-
 	if (c->terraform && c->cloudformation)
 		return cmd_fail(EXIT_USE, "--terraform and --cloudformation "
 		    "exclude each other");
 	if (!is_utf8(c->location.prefix))
 		return cmd_fail(1, "policy: the prefix is not UTF-8, so that "
 		    "no policy can name it");
-	status = c->terraform || c->cloudformation ? print_setup(c) :
-						     print_documents(c);
-	if (fflush(stdout) != 0)
-		return cmd_fail(1, "cannot write");
-	return status;
+	return c->terraform || c->cloudformation ? print_setup(c) :
+						   print_documents(c);
 }

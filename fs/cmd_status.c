@@ -22,5 +22,5 @@ cmd_status(const struct config *c)
 	else
 		status_print(stdout, doc);
 	json_decref(doc);
-	return fflush(stdout) == 0 ? 0 : cmd_fail(1, "cannot write");
+	return cmd_printed(0);
 }

@@ -247,8 +247,8 @@ print_result(struct verify *v)
 		    v->done - v->wrong - v->unknown, v->n, v->wrong,
 		    v->unknown);
 	}
-	if (fflush(stdout) != 0)
-		return cmd_fail(1, "cannot write");
+	if (cmd_printed(0) != 0)
+		return 1;
 	if (atomic_load(&interrupted))
 		return cmd_fail(EXIT_INTERRUPTED, "interrupted");
 	return v->wrong > 0 || v->unknown > 0 ? 1 : 0;

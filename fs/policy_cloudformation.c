@@ -207,7 +207,7 @@ policy_cloudformation(const struct policy_setup *s, FILE *out)
 	if (fclose(f) != 0)
 		r = -ENOMEM;
 	doc = r == 0 ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-	if (r == 0 && json_dumpf(doc, out, JSON_INDENT(2)) < 0)
+	if (r == 0 && json_dumpf(doc, out, JSON_INDENT(2)) < 0 && !ferror(out))
 		r = -ENOMEM;
 	if (r == 0)
 		fputc('\n', out);

@@ -30,6 +30,36 @@ def lines(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
+def printed_to(bench, fd, *args):
+    """Exit status and standard error of a command that prints there."""
+    p = subprocess.run([SESFS, *args], stdin=subprocess.DEVNULL, stdout=fd,
+                       stderr=subprocess.PIPE, env=bench.env, timeout=60)
+    return p.returncode, p.stderr.decode()
+
+
+def test_cannot_write(bench):
+    """A reader that has seen enough is not spoken of; a full disk is."""
+    synced(bench, 3)
+    m = bench.mount(SOURCE)
+    key = bench.cloud.manifest("mail", "in/")[0]["key"]
+    last = (*common(bench), SOURCE)
+    for args in (["status", m.path], ["status", "--json", m.path],
+                 ["ls", *last], ["ls", "--json", *last],
+                 ["cat", *last, key], ["verify", *last],
+                 ["verify", "--json", *last], ["check", *last],
+                 ["check", "--json", *last], ["policy", SOURCE],
+                 ["policy", "--terraform", SOURCE],
+                 ["policy", "--cloudformation", SOURCE]):
+        there, here = os.pipe()
+        os.close(there)
+        equal(printed_to(bench, here, *args), (1, ""), f"reader gone: {args}")
+        os.close(here)
+        with open("/dev/full", "wb") as full:
+            code, err = printed_to(bench, full, *args)
+        equal((code, err.count("\n")), (1, 1), f"{args}: {err}")
+        assert "write" in err, (args, err)
+
+
 def test_use(bench):
     """Wrong use is one line on stderr and exit 2, and asks nobody."""
     cloud = bench.cloud
