@@ -265,15 +265,27 @@ ask_account(void *arg, char ret[16])
 	return r;
 }
 
-/* A seal key that is named is allowed by that, be it among --kms-key or not. */
+/* A seal key that is named is allowed by that, be it among --kms-key or not;
+ * and likelier than those. */
 static int
-may_seal(void *arg, const char *arn)
+seal_names(void *arg, const char *arn, const char **ret, size_t max)
 {
 	const struct graph *g = arg;
+	const char *key = g->c->seal_key;
+	int n = keypolicy_names(g->keys, arn, ret, max);
 
-	if (g->c->seal_key != NULL && kms_arn_matches(g->c->seal_key, arn))
-		return 1;
-	return keypolicy_allows(g->keys, arn);
+	if (key == NULL || !kms_arn_matches(key, arn))
+		return n;
+	for (int i = 0; i < n; i++)
+		if (strcmp(ret[i], key) == 0)
+			return n;
+	if (n < 0)
+		n = 0; /* what --kms-key allows cannot be told, nor need it */
+	else if ((size_t)n == max)
+		n--;
+	memmove(ret + 1, ret, (size_t)n * sizeof(*ret));
+	ret[0] = key;
+	return n + 1;
 }
 
 static int
@@ -340,8 +352,8 @@ open_source(struct graph *g, unsigned parts)
 		.generate = seal_generate,
 		.decrypt = seal_decrypt,
 		.kms_arg = g->kms,
-		.may_use = may_seal,
-		.may_use_arg = g,
+		.names = seal_names,
+		.names_arg = g,
 		.ttl_s = (int64_t)c->key_ttl_s,
 		.now_s = graph_now_s,
 	};

@@ -136,3 +136,22 @@ keypolicy_allows(struct keypolicy *p, const char *arn)
 	strcat(want, ":key/");
 	return strncmp(at, want, strlen(want)) == 0;
 }
+
+int
+keypolicy_names(struct keypolicy *p, const char *arn, const char **ret,
+    size_t max)
+{
+	size_t n = 0;
+	int r;
+
+	if (p->key_len == 0) {
+		if ((r = keypolicy_allows(p, arn)) == 1)
+			ret[0] = arn;
+		return r;
+	}
+	for (int likely = 0; likely <= 1; likely++)
+		for (size_t i = 0; i < p->key_len && n < max; i++)
+			if (rank(p->key[i], arn) == likely)
+				ret[n++] = p->key[i];
+	return (int)n;
+}

@@ -28,8 +28,18 @@ DEFINE_FREEP(struct keypolicy, keypolicy_free)
 size_t keypolicy_candidates(const struct keypolicy *p, const char *hint,
     const char **ret, size_t max);
 
-/* May the key of this ARN have been used? Asks for the account when it must:
- * 1 yes, 0 no, or -errno of asking. */
+/* May the key of this ARN, which KMS answered to one of the candidates, have
+ * been used? Of an alias only KMS knows the key, so an ARN of other origin must
+ * not be judged by this: see keypolicy_names(). Asks for the account when it
+ * must: 1 yes, 0 no, or -errno of asking. */
 int keypolicy_allows(struct keypolicy *p, const char *arn) MUST_CHECK;
+
+/* The KeyIds by which to ask for the key of an ARN that nobody vouches for:
+ * names from the configuration, an alias last, owned by the policy; or the ARN
+ * itself when the account decides. To be sent in the ARN's place: an alias may
+ * be any key's, which KMS alone can tell. Returns the count, 0 for a key that
+ * no name may be of, or -errno of asking for the account. */
+int keypolicy_names(struct keypolicy *p, const char *arn, const char **ret,
+    size_t max) MUST_CHECK;
 
 #endif

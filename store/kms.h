@@ -77,7 +77,8 @@ int kms_describe_key(struct kms *k, const char *key_id,
 /* Pure: does KMS's answer name the key that was asked for? want: ARN, id,
  * alias name or alias ARN; got: key ARN. An alias says nothing about the key
  * behind it, so only partition, region and account are compared (KMS itself
- * holds the alias to the key). mrk- ids match across regions. */
+ * holds the alias to the key): true is then no proof unless the alias was sent
+ * as KeyId. mrk- ids match across regions. */
 bool kms_arn_matches(const char *want, const char *got);
 
 #endif

@@ -44,7 +44,7 @@ seal_new(const struct seal_opts *o, struct seal **ret)
 
 	*ret = NULL;
 	if (o->key_id != NULL && (o->ttl_s <= 0 || o->now_s == NULL ||
-	    o->generate == NULL || o->decrypt == NULL || o->may_use == NULL))
+	    o->generate == NULL || o->decrypt == NULL || o->names == NULL))
 		return -EINVAL;
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return -ENOMEM;

@@ -55,12 +55,15 @@ struct seal_opts {
 	seal_generate_fn *generate;
 	seal_decrypt_fn *decrypt;
 	void *kms_arg;
-	/* Policy on a key ARN, asked before a stored root is sent to KMS and
-	 * of the ARN in KMS's answer, since who can write the state directory
-	 * may plant a root under a key of their own. 1 yes, 0 no, or -errno
-	 * when it cannot be told now. */
-	int (*may_use)(void *arg, const char *arn);
-	void *may_use_arg;
+	/* Policy on a key ARN: the names under which that key may be asked
+	 * for, the likeliest first, into ret (max entries, which outlive the
+	 * seal); their count, 0 when it may not be used, or -errno when it
+	 * cannot be told now. Asked before a stored root is sent to KMS and of
+	 * the ARN in KMS's answer. Since who can write the state directory may
+	 * plant a root under a key of their own, KMS is told the name and
+	 * never the stored ARN: it holds an alias to the key behind it. */
+	int (*names)(void *arg, const char *arn, const char **ret, size_t max);
+	void *names_arg;
 	int64_t ttl_s;		/* > 0 */
 	int64_t (*now_s)(void); /* monotonic seconds */
 };

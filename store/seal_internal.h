@@ -75,7 +75,8 @@ int seal_roots_load(struct seal *s) MUST_CHECK;
 
 /* For the busy thread, without the lock. */
 
-/* Ask KMS for the key of a root that exists, if policy allows its ARN.
+/* Ask KMS for the key of a root that exists, by the names that policy has for
+ * its ARN.
  * Returns 0; -ENOKEY; other errors as kms.h. ret is wiped on failure. */
 int seal_root_unwrap(struct seal *s, int which,
     uint8_t ret[KMS_DATA_KEY_LEN]) MUST_CHECK;

@@ -14,6 +14,7 @@
 
 #define RECORD_VERSION 1
 #define RECORD_HEAD 4 /* bytes before the ARN */
+#define NAMES_MAX 16 /* of KMS keys tried for one root */
 #define RECORD_MAX (RECORD_HEAD + KMS_ARN_MAX + ENVELOPE_EDK_MAX)
 
 static const char *const root_name[SEAL_ROOTS] = {
@@ -177,23 +178,23 @@ seal_install_locked(struct seal *s, int which, int err, const uint8_t *key)
 	root->err = err;
 }
 
-/* Does policy allow the key? 0, -ENOKEY, or that it cannot be told. */
+/* The names under which policy allows the key: their count, -ENOKEY for none,
+ * or that it cannot be told. */
 static int
-check_policy(struct seal *s, const char *arn)
+names_of(struct seal *s, const char *arn, const char *ret[NAMES_MAX])
 {
-	int r = s->opts.may_use(s->opts.may_use_arg, arn);
+	int r = s->opts.names(s->opts.names_arg, arn, ret, NAMES_MAX);
 
-	if (r < 0)
-		return r;
-	return r > 0 ? 0 : log_err(-ENOKEY,
+	return r != 0 ? r : log_err(-ENOKEY,
 	    "seal: use %s: not a key that may be used (--seal-key, --kms-key)",
 	    arn);
 }
 
-int
-seal_root_unwrap(struct seal *s, int which, uint8_t ret[KMS_DATA_KEY_LEN])
+/* Ask KMS for a root's key by one name of its KMS key. */
+static int
+unwrap_by(struct seal *s, const struct seal_root *root, const char *name,
+    uint8_t ret[KMS_DATA_KEY_LEN])
 {
-	const struct seal_root *root = &s->root[which];
 	struct pair context = { "sesfs:state", s->uuid };
 	uint8_t plain[KMS_PLAIN_MAX];
 	enum refusal why = REFUSAL_NONE;
@@ -201,22 +202,31 @@ seal_root_unwrap(struct seal *s, int which, uint8_t ret[KMS_DATA_KEY_LEN])
 	size_t len = 0;
 	int r;
 
-	if ((r = check_policy(s, root->arn)) < 0)
-		return r;
-	r = s->opts.decrypt(s->opts.kms_arg, root->arn, NULL,
+	r = s->opts.decrypt(s->opts.kms_arg, name, NULL,
 	    (struct slice){ root->blob, root->blob_len }, &context, 1, plain,
 	    &len, arn, &why);
 	if (r == -ENOKEY)
-		log_err(0, "seal: unwrap the root key under %s: %s", root->arn,
-		    refusal_name(why));
-	else if (r == 0 && (strcmp(arn, root->arn) != 0 ||
+		log_err(0, "seal: unwrap the root key of %s by %s: %s",
+		    root->arn, name, refusal_name(why));
+	else if (r == 0 && (!kms_arn_matches(root->arn, arn) ||
 	    len != KMS_DATA_KEY_LEN))
-		r = log_err(-ENOKEY, "seal: unwrap the root key under %s: "
-				     "answer of %zu bytes under %s", root->arn,
-		    len, arn);
+		r = log_err(-ENOKEY, "seal: unwrap the root key of %s by %s: "
+		    "answer of %zu bytes under %s", root->arn, name, len, arn);
 	if (r == 0)
 		memcpy(ret, plain, KMS_DATA_KEY_LEN);
 	sodium_memzero(plain, sizeof(plain));
+	return r;
+}
+
+int
+seal_root_unwrap(struct seal *s, int which, uint8_t ret[KMS_DATA_KEY_LEN])
+{
+	const struct seal_root *root = &s->root[which];
+	const char *name[NAMES_MAX];
+	int n = names_of(s, root->arn, name), r = n < 0 ? n : -ENOKEY;
+
+	for (int i = 0; i < n && r == -ENOKEY; i++)
+		r = unwrap_by(s, root, name[i], ret);
 	return r;
 }
 
@@ -265,6 +275,7 @@ root_generate(struct seal *s, const char *key_id, struct seal_root *root,
 {
 	struct pair context = { "sesfs:state", s->uuid };
 	enum refusal why = REFUSAL_NONE;
+	const char *name[NAMES_MAX];
 	int r;
 
 	r = s->opts.generate(s->opts.kms_arg, key_id, &context, 1, ret,
@@ -274,7 +285,9 @@ root_generate(struct seal *s, const char *key_id, struct seal_root *root,
 		    refusal_name(why));
 	if (r == 0 && (root->arn[0] == '\0' || root->blob_len == 0))
 		return -EPROTO;
-	return r < 0 ? r : check_policy(s, root->arn);
+	if (r == 0 && (r = names_of(s, root->arn, name)) > 0)
+		r = 0;
+	return r;
 }
 
 int

@@ -317,6 +317,56 @@ def test_planted_label(bench):
     equal(m.status()["seal"]["state"], "denied", "seal")
 
 
+def alias(bench, name, key):
+    bench.cloud.admin("kms", "kms", key=key, alias=name)
+
+
+def unwrapped(bench):
+    """The names by which KMS was asked for a key and gave it."""
+    log = json.loads(bench.cloud.admin("log", "log", method="GET", n=1000))
+    return {r["kms_key"] for r in log
+            if r["op"] == "kms.decrypt" and r["status"] == 200}
+
+
+def verify(bench, m, key, ok):
+    bench.sesfs("verify", "--state-dir", m.state, "--kms-key", key,
+                "s3://mail/in", ok=ok)
+
+
+def test_alias_is_held_to_its_key(bench):
+    """An alias stands for one key, which KMS knows, not for every key."""
+    alias(bench, "alias/mail", KEY)
+    m = filled(bench, 5, name="m")
+    m.stop()
+    for name in ("alias/nope", "alias/second",
+                 KEY.rsplit(":", 1)[0] + ":alias/nope"):
+        bench.cloud.reset_counters()
+        verify(bench, m, name, (1,))
+        equal(unwrapped(bench), set(), f"keys that served {name}")
+    bench.cloud.reset_counters()
+    verify(bench, m, "alias/mail", (0,))
+    equal(unwrapped(bench), {"alias/mail"}, "names that served")
+
+
+def test_planted_root_under_alias(bench):
+    """A foreign root is not asked for when an alias is what is named."""
+    alias(bench, "alias/mail", KEY)
+    m = filled(bench, 8)
+    bench.common = lambda state: ["--state-dir", state, "--kms-key",
+                                  "alias/mail"]
+    caller = Caller(bench)
+    uuid = meta(m.state, "seal.uuid").decode()
+    for key in (SECOND, FOREIGN):
+        made = caller.kms("GenerateDataKey", KeyId=key, KeySpec="AES_256",
+                          EncryptionContext={"sesfs:state": uuid})
+        planted(bench, m, key, base64.b64decode(made["CiphertextBlob"]))
+        equal(unwrapped(bench), {"alias/mail"}, "names that served")
+        m.sync()
+        until("a seal of our own",
+              lambda: m.status()["seal"]["state"] == "open")
+        equal(root_record(m.state)[0], KEY, "key of the root")
+
+
 def test_planted_nonsense(bench):
     """What is no record at all costs nothing but the secrets."""
     m = filled(bench, 4)

@@ -28,7 +28,8 @@ struct fake {
 	atomic_int generates, decrypts;
 	int err;		  /* what KMS answers with; 0: properly */
 	int good_calls;		  /* so many go well before err; 0: none */
-	int may_use_err;	  /* policy cannot tell */
+	int names_err;		  /* policy cannot tell */
+	const char *name[3];	  /* by which keys are named; none: ARNs */
 	const char *answer_arn;	  /* instead of the true one */
 	size_t answer_len;	  /* likewise */
 	struct seal *forget;	  /* forget this in the middle of a call */
@@ -141,15 +142,22 @@ fake_decrypt(void *arg, const char *key_id, const char *region,
 	return 0;
 }
 
-/* Any key of the own account may be used. */
+/* Any key of the own account may be used, by the names set or its ARN. */
 static inline int
-fake_may_use(void *arg, const char *arn)
+fake_names(void *arg, const char *arn, const char **ret, size_t max)
 {
 	struct fake *f = arg;
+	int n = 0;
 
-	if (f->may_use_err < 0)
-		return f->may_use_err;
-	return strstr(arn, ":111122223333:") != NULL;
+	if (f->names_err < 0)
+		return f->names_err;
+	if (strstr(arn, ":111122223333:") == NULL)
+		return 0;
+	for (; n < (int)NELEMS(f->name) && f->name[n] != NULL; n++)
+		ret[n] = f->name[n];
+	if (n == 0)
+		ret[n++] = arn;
+	return n;
 }
 
 static inline struct seal *
@@ -157,8 +165,8 @@ fake_seal(struct index *ix, struct fake *f, const char *key_id)
 {
 	struct seal_opts o = {
 		.index = ix, .key_id = key_id, .generate = fake_generate,
-		.decrypt = fake_decrypt, .kms_arg = f, .may_use = fake_may_use,
-		.may_use_arg = f, .ttl_s = TTL_S, .now_s = fake_clock,
+		.decrypt = fake_decrypt, .kms_arg = f, .names = fake_names,
+		.names_arg = f, .ttl_s = TTL_S, .now_s = fake_clock,
 	};
 	struct seal *s;
 

@@ -47,6 +47,15 @@ main(void)
 	CHECK_STR(try[0], "bbbb");
 	CHECK_STR(try[1], "alias/c");
 	CHECK_STR(try[2], KEY_A);
+	/* an ARN that nobody vouches for is asked for by a name, not by itself;
+	 * by none that is another key's */
+	CHECK_EQ(keypolicy_names(p, KEY_B, try, 4), 2);
+	CHECK_STR(try[0], "bbbb");
+	CHECK_STR(try[1], "alias/c");
+	CHECK_EQ(keypolicy_names(p, FOREIGN, try, 4), 1);
+	CHECK_STR(try[0], "alias/c");
+	CHECK_EQ(keypolicy_names(p, "nonsense", try, 4), 0);
+	CHECK_EQ(keypolicy_names(p, KEY_B, try, 1), 1);
 	keypolicy_free(p);
 
 	CHECK_EQ(keypolicy_new(NULL, 0, account, NULL, &p), 0);
@@ -60,6 +69,9 @@ main(void)
 	CHECK_EQ(keypolicy_allows(p, "arn:aws:kms:us-east-1"), 0);
 	CHECK_EQ(keypolicy_allows(p, "arn:aws:kms:us-east-1:" ACCOUNT
 	    ":alias/x"), 0);
+	CHECK_EQ(keypolicy_names(p, KEY_A, try, 4), 1);
+	CHECK_STR(try[0], KEY_A);
+	CHECK_EQ(keypolicy_names(p, FOREIGN, try, 4), 0);
 	CHECK_EQ(asked, 2);
 	keypolicy_free(p);
 	return check_done();

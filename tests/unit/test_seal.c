@@ -202,7 +202,7 @@ static void
 test_failures(void)
 {
 	static const struct {
-		int err, may_use_err;
+		int err, names_err;
 		const char *answer_arn;
 		size_t answer_len;
 		int want;
@@ -227,7 +227,7 @@ test_failures(void)
 	for (size_t i = 0; i < NELEMS(row); i++) {
 		seal_forget(b.seal);
 		b.kms = (struct fake){
-			.err = row[i].err, .may_use_err = row[i].may_use_err,
+			.err = row[i].err, .names_err = row[i].names_err,
 			.answer_arn = row[i].answer_arn,
 			.answer_len = row[i].answer_len,
 		};
@@ -259,7 +259,7 @@ test_first_refused(void)
 		{ .err = -ENOKEY },
 		{ .answer_arn = KEY_EVIL },
 		{ .answer_arn = "" },
-		{ .may_use_err = -ETIMEDOUT },
+		{ .names_err = -ETIMEDOUT },
 	};
 	static const int want[] = { -ENOKEY, -ENOKEY, -EPROTO, -ETIMEDOUT };
 	BED(b);
@@ -314,6 +314,27 @@ test_planted(void)
 	bed_again(&b, KEY_A);
 	CHECK_EQ(opens(&b, SEAL_HEADERS, 1, one), -EBADMSG);
 	CHECK_EQ(box(&b, 1, one), 0);
+}
+
+/* KMS is told the names that policy has, never what the index says. */
+static void
+test_names(void)
+{
+	BED(b);
+	uint8_t one[BOX_LEN];
+
+	CHECK_EQ(box(&b, 1, one), 0);
+	seal_forget(b.seal);
+	b.kms.decrypts = 0;
+	b.kms.name[0] = "alias/of-another";
+	b.kms.name[1] = KEY_B;
+	CHECK_EQ(opens(&b, SEAL_HEADERS, 1, one), -ENOKEY);
+	CHECK_EQ(b.kms.decrypts, 2); /* and not by KEY_A, which is stored */
+	CHECK_EQ(state(&b), SEAL_DENIED);
+	seal_forget(b.seal);
+	b.kms.name[2] = KEY_A;
+	CHECK_EQ(opens(&b, SEAL_HEADERS, 1, one), 0);
+	CHECK_EQ(b.kms.decrypts, 5);
 }
 
 /* An answer that was asked for before a forget is not kept. */
@@ -482,6 +503,7 @@ main(void)
 	test_failures();
 	test_first_refused();
 	test_planted();
+	test_names();
 	test_forget_in_flight();
 	test_reset();
 	test_single_flight();
