@@ -252,6 +252,28 @@ new_alias(const struct config *c, char buf[ALIAS_MAX])
 	return buf;
 }
 
+/* What a set-up makes, or takes from where it is applied, cannot be given. What
+ * is set for all sources alike does not speak of this one. */
+static int
+refuse_given(const struct config *c, const char *language)
+{
+	static const struct {
+		const char *option, *why;
+	} options[] = {
+		{ "queue", "makes the queue" },
+		{ "region", "is for the region that it is applied in" },
+		{ "account", "is for the account that it is applied in" },
+		{ "expected-bucket-owner",
+		    "makes the bucket in the account that it is applied in" },
+	};
+
+	for (size_t i = 0; i < NELEMS(options); i++)
+		if (config_level(c, options[i].option) >= LEVEL_SECTION)
+			return cmd_fail(EXIT_USE, "--%s %s: leave --%s away",
+			    language, options[i].why, options[i].option);
+	return 0;
+}
+
 static int
 print_setup(const struct config *c)
 {
@@ -261,6 +283,8 @@ print_setup(const struct config *c)
 	char buf[ALIAS_MAX];
 	int r;
 
+	if (refuse_given(c, language) != 0)
+		return EXIT_USE;
 	if (strncmp(c->location.bucket, "arn:", 4) == 0)
 		return cmd_fail(EXIT_USE, "--%s makes a bucket: name it, "
 		    "rather than an access point", language);

@@ -15,9 +15,7 @@ policy_see(const struct policy_setup *s, const struct policy_words *w,
 	ret->alias = s->alias;
 	ret->f.partition = w->partition;
 	ret->f.region = w->region;
-	ret->f.account = ret->f.owner = w->account;
-	if (!f->is_ses_pinned)
-		ret->f.ses_account = w->account;
+	ret->f.account = ret->f.owner = ret->f.ses_account = w->account;
 	ret->f.queue_arn = w->queue_arn;
 	ret->key[n++] = w->key_arn;
 	assert(f->key_len <= POLICY_KEYS_MAX);

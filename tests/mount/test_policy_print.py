@@ -131,6 +131,14 @@ def test_refused(bench):
         out, err = say(bench, *args, ok=(2,))
         equal(out, "", "standard output")
         assert says in err and err.count("\n") == 1, (args, err)
+    for language in "--terraform", "--cloudformation":
+        for given in (["--queue", QUEUE], ["--region", "eu-west-1"],
+                      ["--account", OTHER],
+                      ["--expected-bucket-owner", OTHER]):
+            out, err = say(bench, language, *given, ok=(2,))
+            equal(out, "", "standard output")
+            assert (f"{language} " in err and f"leave {given[0]} away" in err
+                    and err.count("\n") == 1), (language, given, err)
     access_point = f"s3://arn:aws:s3:us-east-1:{ACCOUNT}:accesspoint/mail"
     _, err = say(bench, "--terraform", source=access_point, ok=(2,))
     assert "rather than an access point" in err, err
