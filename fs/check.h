@@ -12,6 +12,7 @@
 #include "fs/graph.h"
 
 #define CHECK_PEERS_MAX 16 /* hosts that are tried */
+#define CHECK_FIX_MAX 512  /* bytes that do for what to do */
 
 enum check_result {
 	CHECK_OK,
@@ -75,6 +76,7 @@ struct check_call {
 	enum check_result result;
 	const char *action; /* IAM's name of the call */
 	const char *on;	    /* what it must be allowed on: "the bucket" */
+	const char *fix;    /* NULL: as the cause has it */
 };
 void check_failed(struct check *k, const struct check_call *call, int err,
     const char *fmt, ...) PRINTF(4, 5);
@@ -100,6 +102,8 @@ void check_audit(struct check *k);   /* where its lines go */
 /* The rest needs k->g, the cloud part. */
 void check_net(struct check *k);     /* region, each service's host, clock */
 void check_bucket(struct check *k);  /* identity, bucket, listing, reading */
+/* Fetch messages of a page until one is not refused: check_keys() opens it. */
+void check_get(struct check *k, const struct s3_page *page);
 void check_keys(struct check *k);    /* KMS keys, decrypting, sealing */
 void check_queue(struct check *k);
 

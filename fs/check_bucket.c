@@ -5,8 +5,8 @@
 
 #include "fs/check.h"
 
-#define LIST_KEYS 100  /* looked through for those that are mail */
-#define SAMPLES_MAX 5  /* fetched until one is not refused */
+#define LIST_KEYS 100 /* looked through for those that are mail */
+#define PLACES_MAX 3  /* named when nothing is where it was looked for */
 
 /* ---- who we are ---- */
 
@@ -28,6 +28,24 @@ check_creds(struct check *k)
 	    "no credentials", why);
 }
 
+/* STS answers everybody, unless a policy says that it may not; what it does not
+ * take for another reason, nobody will. */
+static void
+note_no_identity(struct check *k, const struct check_call *call, int err)
+{
+	const struct awserr *e = &aws_outcome()->error;
+	struct check_call failed = *call;
+	char action[AWSERR_ACTION_MAX];
+
+	if (awserr_is_denied(e, call->action, action))
+		failed.fix = "it needs no permission: find the explicit deny, "
+		    "in a policy of the user, the role or the organization";
+	else if (err == -EACCES)
+		failed.result = CHECK_MISSING;
+	check_failed(k, &failed, err, "credentials from %s",
+	    creds_source(k->g.creds));
+}
+
 static void
 check_identity(struct check *k)
 {
@@ -35,7 +53,7 @@ check_identity(struct check *k)
 	/* Only to know the account's own keys is STS needed. */
 	const struct check_call call = { "identity", k->c->kms_key.n > 0 ?
 	    CHECK_WARN : CHECK_MISSING, "sts:GetCallerIdentity",
-	    "the caller" };
+	    "the caller", NULL };
 	struct sts_identity id;
 	struct endpoint e;
 	int r;
@@ -55,13 +73,7 @@ check_identity(struct check *k)
 		check_ok(k, "identity", "%s (from %s)", id.arn,
 		    creds_source(k->g.creds));
 	} else {
-		struct check_call failed = call;
-
-		/* What STS does not take, nobody will. */
-		if (r == -EACCES)
-			failed.result = CHECK_MISSING;
-		check_failed(k, &failed, r, "credentials from %s",
-		    creds_source(k->g.creds));
+		note_no_identity(k, &call, r);
 	}
 }
 
@@ -124,7 +136,7 @@ static bool
 check_reachable(struct check *k)
 {
 	static const struct check_call call = { "bucket", CHECK_MISSING,
-		"s3:ListBucket", "the bucket" };
+		"s3:ListBucket", "the bucket", NULL };
 	const char *bucket = k->c->location.bucket;
 	char region[32] = "";
 	int r = s3_reach(k->g.s3, k->c->location.prefix, region);
@@ -145,77 +157,81 @@ check_reachable(struct check *k)
 	return true;
 }
 
-/* ---- one message ---- */
+/* ---- what is in it ---- */
 
-/* Fetch an object, and keep it when it is one that policy takes. Returns
- * whether the search is over; *why: the refusal when not. */
+/* The "directory" above a prefix: its length. */
+static size_t
+parent_len(const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (n > 0 && prefix[n - 1] == '/')
+		n--;
+	while (n > 0 && prefix[n - 1] != '/')
+		n--;
+	return n;
+}
+
+/* Append the "directory" of a key below the first `above` bytes of it, unless
+ * it stands there already. Returns whether it was appended. */
 static bool
-try_sample(struct check *k, const char *key, enum refusal *why)
+add_place(char *list, size_t size, const char *key, size_t above)
 {
-	const struct envelope_policy policy = { k->c->accept, k->c->account };
-	static const struct check_call call = { "get", CHECK_MISSING,
-		"s3:GetObject", "the objects" };
-	struct s3_object o;
-	int r = s3_get(k->g.s3, key, NULL, k->c->max_message_size, &o);
+	const char *slash = strchr(key + above, '/');
+	size_t len = slash != NULL ? (size_t)(slash + 1 - key) : above;
+	char place[S3_KEY_MAX + 4];
+	size_t used = strlen(list);
 
-	if (r == -EMSGSIZE) {
-		*why = TOO_LARGE;
+	snprintf(place, sizeof(place), "\"%.*s\"", (int)len, key);
+	if (strstr(list, place) != NULL)
 		return false;
-	}
-	s3_object_free(&k->sample);
-	if (r < 0) {
-		check_failed(k, &call, r, "%s", key);
-		return true;
-	}
-	k->sample = o;
-	snprintf(k->sample_key, sizeof(k->sample_key), "%s", key);
-	return envelope_parse(o.meta, o.meta_len, (struct slice){ NULL, 0 },
-	    key, o.len, &policy, &k->envelope, why) == 0;
+	snprintf(list + used, size - used, "%s%s", used > 0 ? ", " : "",
+	    place);
+	return true;
 }
 
-/* What was fetched is good for the listing's sake, but cannot be decrypted. */
+/* Where there are keys above a prefix that has none: "" when that cannot be
+ * told, as with a policy for the prefix alone. */
 static void
-note_refused(struct check *k, unsigned tried, enum refusal why)
+find_places(struct check *k, const char *prefix, char *ret, size_t size)
 {
-	check_note(k, &(struct check_finding){ "decrypt", CHECK_WARN,
-	    refusal_name(why), NULL, "see REFUSALS in sesfs(7), and --accept "
-	    "for what may be taken" }, "not tried: %u of %u are refused, %s is "
-	    "%s", tried, tried, k->sample_key, refusal_name(why));
+	size_t above = parent_len(prefix), places = 0;
+	char parent[LOCATION_PREFIX_MAX + 1];
+	struct s3_page page;
+
+	ret[0] = '\0';
+	snprintf(parent, sizeof(parent), "%.*s", (int)above, prefix);
+	if (prefix[0] == '\0' ||
+	    s3_list(k->g.s3, parent, NULL, NULL, LIST_KEYS, &page) < 0)
+		return;
+	for (size_t i = 0; i < page.n && places < PLACES_MAX; i++)
+		places += add_place(ret, size, page.item[i].key, above);
+	s3_page_free(&page);
 }
 
+/* Mail may be yet to come; more often the prefix is another one. */
 static void
-check_get(struct check *k, const struct s3_page *page)
+note_empty(struct check *k, const char *prefix)
 {
-	enum refusal why = REFUSAL_NONE;
-	unsigned tried = 0;
-	bool is_over = false;
+	char places[PLACES_MAX * (S3_KEY_MAX + 4)], fix[CHECK_FIX_MAX];
 
-	for (size_t i = 0; i < page->n && tried < SAMPLES_MAX && !is_over;
-	     i++) {
-		if (!source_key_is_mail(page->item[i].key) ||
-		    page->item[i].is_archived)
-			continue;
-		tried++;
-		is_over = try_sample(k, page->item[i].key, &why);
-	}
-	if (tried == 0)
-		check_skip(k, "get", "no mail there to try it with");
-	else if (k->sample.body != NULL)
-		check_ok(k, "get", "%" PRIu64 " bytes of %s", k->sample.len,
-		    k->sample_key);
-	else if (!is_over)
-		check_note(k, &(struct check_finding){ "get", CHECK_WARN,
-		    "too-large", NULL, "--max-message-size" }, "%u of %u are "
-		    "larger than allowed", tried, tried);
-	if (k->sample.body != NULL && k->envelope == NULL)
-		note_refused(k, tried, why);
+	find_places(k, prefix, places, sizeof(places));
+	aws_outcome_clear(); /* the finding is not about that call */
+	if (places[0] != '\0')
+		snprintf(fix, sizeof(fix), "is the prefix right? there are "
+		    "keys under %s", places);
+	else
+		snprintf(fix, sizeof(fix), "is the %s right? mail may be yet "
+		    "to come", prefix[0] != '\0' ? "prefix" : "bucket");
+	check_note(k, &(struct check_finding){ "list", CHECK_WARN, "empty",
+	    NULL, fix }, "0 objects under \"%s\"", prefix);
 }
 
 static void
 check_list(struct check *k)
 {
 	static const struct check_call call = { "list", CHECK_MISSING,
-		"s3:ListBucket", "the bucket" };
+		"s3:ListBucket", "the bucket", NULL };
 	const char *prefix = k->c->location.prefix;
 	struct s3_page page = { .n = 0 };
 	int r = s3_list(k->g.s3, prefix, NULL, NULL, LIST_KEYS, &page);
@@ -226,8 +242,11 @@ check_list(struct check *k)
 		check_skip(k, "get", "nothing could be listed");
 		return;
 	}
-	check_ok(k, "list", "%zu%s objects under \"%s\"", page.n,
-	    page.is_truncated ? " and more" : "", prefix);
+	if (page.n == 0)
+		note_empty(k, prefix);
+	else
+		check_ok(k, "list", "%zu%s objects under \"%s\"", page.n,
+		    page.is_truncated ? " and more" : "", prefix);
 	check_get(k, &page);
 	s3_page_free(&page);
 }

@@ -22,6 +22,15 @@ static const struct {
 	{ -EPERM, { "plain-http", "https://, or --allow-http" } },
 };
 
+/* What AWS says has a code in its body or at least an id: this is some server of
+ * the web that knows no such page. (A refusal may be a proxy's, but for AWS.) */
+static bool
+is_not_aws(const struct awserr *e)
+{
+	return e->status >= 400 && e->status < 500 && e->status != 403 &&
+	    strncmp(e->code, "HTTP ", 5) == 0 && e->request_id[0] == '\0';
+}
+
 struct check_cause
 check_cause(int err, const struct awserr *e)
 {
@@ -32,6 +41,9 @@ check_cause(int err, const struct awserr *e)
 	    err == -ECONNREFUSED || err == -EHOSTUNREACH ||
 	    err == -ENETUNREACH))
 		return check_cause_of_network(err, false, "");
+	if (is_not_aws(e))
+		return (struct check_cause){ "malformed", "mend the endpoint "
+		    "URL: what answers there is not that service of AWS" };
 	if ((c = awscause_of(e->code)) != NULL)
 		return (struct check_cause){ c->word, c->advice };
 	if (awserr_is_denied(e, "", action))

@@ -51,7 +51,7 @@ static void
 check_key(struct check *k, const char *key)
 {
 	struct check_call call = { "key", CHECK_MISSING, "kms:DescribeKey",
-		"the key (only this check asks for it)" };
+		"the key (only this check asks for it)", NULL };
 	char region[ENDPOINT_REGION_MAX];
 	struct kms_key_info info;
 	struct endpoint e;
@@ -149,7 +149,8 @@ static void
 try_decrypt(struct check *k, struct keypolicy *keys)
 {
 	static const struct check_call call = { "decrypt", CHECK_MISSING,
-		"kms:Decrypt", "the key, in IAM and in the key's policy" };
+		"kms:Decrypt", "the key, in IAM and in the key's policy",
+		NULL };
 	uint8_t dek[KMS_PLAIN_MAX];
 	char arn[KMS_ARN_MAX] = "";
 	enum refusal why = REFUSAL_NONE;
@@ -212,7 +213,8 @@ try_seal(struct check *k, const char *key)
 {
 	const struct pair context = { "sesfs:state", "check" };
 	struct check_call call = { "seal", CHECK_MISSING,
-		"kms:GenerateDataKey", "the key, or give --seal-key=none" };
+		"kms:GenerateDataKey", "the key, or give --seal-key=none",
+		NULL };
 	uint8_t made[KMS_DATA_KEY_LEN], back[KMS_PLAIN_MAX];
 	uint8_t blob[ENVELOPE_EDK_MAX];
 	char arn[KMS_ARN_MAX], back_arn[KMS_ARN_MAX];

@@ -98,7 +98,7 @@ void
 check_queue(struct check *k)
 {
 	static const struct check_call call = { "queue", CHECK_MISSING,
-		"sqs:GetQueueAttributes", "the queue" };
+		"sqs:GetQueueAttributes", "the queue", NULL };
 	const struct sqs_opts o = {
 		.aws = k->g.aws,
 		.url = k->c->queue,

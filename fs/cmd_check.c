@@ -12,7 +12,6 @@
 #include "store/log.h"
 
 #define DETAIL_MAX 4096
-#define FIX_MAX 512
 
 static const struct {
 	const char *word, *colour;
@@ -139,7 +138,7 @@ check_failed(struct check *k, const struct check_call *call, int err,
 {
 	const struct aws_outcome *o = aws_outcome();
 	struct check_cause c = check_cause(err, &o->error);
-	char what[DETAIL_MAX / 2], detail[DETAIL_MAX], fix[FIX_MAX];
+	char what[DETAIL_MAX / 2], detail[DETAIL_MAX], fix[CHECK_FIX_MAX];
 	char action[AWSERR_ACTION_MAX];
 	struct check_finding f = { call->name, call->result, c.cause, NULL,
 		c.fix };
@@ -157,6 +156,8 @@ check_failed(struct check *k, const struct check_call *call, int err,
 		f.missing = action;
 		f.fix = fix;
 	}
+	if (call->fix != NULL)
+		f.fix = call->fix;
 	report(k, &f, detail);
 }
 

@@ -3,6 +3,7 @@ not; what it calls that, and that the rest is tried all the same."""
 import contextlib
 import ctypes
 import hashlib
+import http.server
 import json
 import os
 import platform
@@ -138,12 +139,13 @@ def test_permissions(bench):
             ("kms:GenerateDataKey", "seal", "MISSING",
              "AccessDeniedException", []),
             ("kms:DescribeKey", "key", "warn", "AccessDeniedException", []),
-            ("sts:GetCallerIdentity", "identity", "MISSING", "AccessDenied",
+            ("sts:GetCallerIdentity", "identity", "warn", "AccessDenied",
              [])):
         bench.cloud.set(deny=action)
         report = run(bench)
         f = is_as(report, name, result, "denied", code=code, missing=action)
-        assert action in f["fix"], f
+        assert ("find the explicit deny" if name == "identity" else
+                action) in f["fix"], f
         assert re.fullmatch("[0-9A-Fa-f]{16}", f["request_id"]), f
         for other in skipped:
             is_as(report, other, "skip", says="not tried: ")
@@ -276,13 +278,65 @@ def test_sample(bench):
     cloud.flip("mail", key, 100)
     is_as(run(bench, ok=(0,)), "decrypt", "warn", "AUTH_FAILED")
     cloud.delete("mail", key)
-    is_as(run(bench, ok=(0,)), "decrypt", "warn", "NOT_ENCRYPTED",
-          says="3 of 3 are refused")
+    f = is_as(run(bench, ok=(1,)), "decrypt", "MISSING", "NOT_ENCRYPTED",
+              says="3 of 3 that were tried are refused, in/0 is")
+    assert "--accept=+plain" in f["fix"], f
     is_as(run(bench, "--accept=+plain", ok=(0,)), "decrypt", "ok",
           says="not needed")
-    report = run(bench, source="s3://mail/empty", ok=(0,))
-    is_as(report, "get", "skip", says="no mail there")
+
+
+def test_all_refused(bench):
+    """Nothing that was tried can be read: each reason has its own way out."""
+    for name, kw, args, cause, fix in (
+            ("cbc", {"format": "cbc"}, [], "LEGACY_REFUSED", "--accept=+cbc"),
+            ("ctx", {"format": "kmsctx-gcm"}, ["--accept=kms-gcm"],
+             "POLICY_REFUSED", "--accept with its format"),
+            ("other", {}, ["--account=999999999999"], "CONTEXT_MISMATCH",
+             "--account with the account")):
+        bench.cloud.generate("mail", name + "/", 2, **kw)
+        f = is_as(run(bench, *args, source="s3://mail/" + name, ok=(1,)),
+                  "decrypt", "MISSING", cause, says="2 of 2 that were tried")
+        assert fix in f["fix"], f
+    # Two reasons, and both are told.
+    bench.cloud.put("mail", "cbc/0", b"plain")
+    report = run(bench, source="s3://mail/cbc", ok=(1,))
+    equal({(f["cause"], f["detail"][:6]) for f in report
+           if f["check"] == "decrypt"},
+          {("LEGACY_REFUSED", "2 of 3"), ("NOT_ENCRYPTED", "1 of 3")})
+
+
+def test_archived(bench):
+    for i in range(2):
+        bench.cloud.admin("put", "put", data=b"x", bucket="mail",
+                          key=f"in/{i}",
+                          headers={"x-amz-storage-class": "GLACIER"})
+    report = run(bench, ok=(0,))
+    f = is_as(report, "get", "warn", "archived", says="(2) is archived")
+    assert f["fix"].startswith("restore them"), f
     is_as(report, "decrypt", "skip")
+
+
+def test_wrong_prefix(bench):
+    """Nothing there: where there is something is said, if it may be seen."""
+    for prefix in "in/", "other/deep/", "other/more/":
+        bench.cloud.generate("mail", prefix, 1)
+    bench.cloud.put("mail", "loose", b"x")
+    right = "is the prefix right? "
+    for source, fix in (
+            ("s3://mail/nothing", right + 'there are keys under "in/", "", '
+             '"other/"'),
+            ("s3://mail/other/none", right + 'there are keys under '
+             '"other/deep/", "other/more/"'),
+            ("s3://mail/a/b/c", right + "mail may be yet to come")):
+        report = run(bench, source=source, ok=(0,))
+        f = is_as(report, "list", "warn", "empty", says="0 objects under",
+                  fix=fix)
+        assert "code" not in f and "request_id" not in f, f
+        is_as(report, "get", "skip", says="no mail there")
+        is_as(report, "decrypt", "skip")
+    bench.cloud.admin("bucket", "bucket", bucket="void")
+    is_as(run(bench, source="s3://void", ok=(0,)), "list", "warn", "empty",
+          fix="is the bucket right? mail may be yet to come")
 
 
 def test_keys(bench):
@@ -378,6 +432,33 @@ def test_network(bench):
            if f["check"] == "tls" and f["result"] == "MISSING"},
           {"S3", "KMS in us-east-1", "STS"}, "who cannot be reached")
     is_as(report, "clock", "skip")
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """Some server of the web."""
+
+    def do_GET(self):
+        self.send_error(404)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def test_no_s3(bench):
+    """What answers there has never heard of S3."""
+    prepared(bench)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    report = run(bench, "--endpoint-url",
+                 f"http://127.0.0.1:{server.server_port}", ok=(1,))
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    f = is_as(report, "bucket", "MISSING", "malformed", code="HTTP 404")
+    assert f["fix"].startswith("mend the endpoint URL: "), f
 
 
 def certificate(path):

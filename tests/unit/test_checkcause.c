@@ -26,6 +26,8 @@ static const struct {
 	{ -ENOKEY, 400, "InvalidCiphertextException", "not-authentic" },
 	{ -ENOENT, 400, "QueueDoesNotExist", "no-such-queue" },
 	{ -ENOENT, 404, "NoSuchKey", "gone" },
+	{ -ENOENT, 404, "HTTP 404", "malformed" },
+	{ -EIO, 405, "HTTP 405", "malformed" },
 	{ -EREMOTE, 403, "InvalidObjectState", "archived" },
 	{ -EAGAIN, 503, "SlowDown", "busy" },
 	{ -EAGAIN, 400, "ThrottlingException", "busy" },
@@ -51,6 +53,15 @@ test_causes(void)
 		/* Only a refusal is mended by an action alone. */
 		CHECK_EQ_AT(i, c.fix == NULL, strcmp(c.cause, "denied") == 0);
 	}
+}
+
+static void
+test_a_404_of_aws(void)
+{
+	const struct awserr e = { .status = 404, .code = "HTTP 404",
+		.request_id = "4442587FB7D0A2F9" };
+
+	CHECK_STR(check_cause(-ENOENT, &e).cause, "gone");
 }
 
 static const struct {
@@ -89,6 +100,7 @@ int
 main(void)
 {
 	test_causes();
+	test_a_404_of_aws();
 	test_networks();
 	return check_done();
 }
