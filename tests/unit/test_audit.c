@@ -466,23 +466,31 @@ has_field(const char *data, size_t len, const char *name, const char *value)
 	return memmem(data, len, want, n) != NULL;
 }
 
-/* A journal that does not read: whoever is there waits a while, all at the same
- * time; who comes later not at all; until it reads again. */
+/* Let its queue be full. */
 static void
-stand_still(struct audit *a, int fd)
+fill(void)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct audit_event e = event("k", "");
-	struct writer w[WRITERS];
-	int64_t since_ms = stamp_now_ms(), took_ms;
-	char byte;
 
 	strcpy(to.sun_path, sock);
 	while (sendto(s, "", 1, MSG_DONTWAIT, (const struct sockaddr *)&to,
 	    sizeof(to)) == 1)
 		continue;
 	close(s);
+}
+
+/* A journal that does not read: whoever is there waits a while, all at the same
+ * time; who comes later not at all; until it reads again. */
+static void
+stand_still(struct audit *a, int fd)
+{
+	struct audit_event e = event("k", "");
+	struct writer w[WRITERS];
+	int64_t since_ms = stamp_now_ms(), took_ms;
+	char byte;
+
+	fill();
 	for (int i = 0; i < WRITERS; i++) {
 		w[i].audit = a;
 		CHECK_EQ(pthread_create(&w[i].thread, NULL, write_one, &w[i]),
@@ -537,6 +545,43 @@ test_journal(void)
 	audit_close(a);
 }
 
+static int
+probe(const char *dest)
+{
+	return audit_probe(&(struct audit_opts){ .dest = dest,
+	    .socket = sock });
+}
+
+/* Looked at, and nothing made or sent. */
+static void
+test_probe(void)
+{
+	struct stat st;
+	char byte;
+	int fd;
+
+	CHECK_EQ(probe(path), -ENOENT);
+	CHECK_EQ(stat(path, &st), -1);
+	audit_close(open_to(path));
+	CHECK_EQ(probe(path), 0);
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK_EQ(st.st_size, 0);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	CHECK_EQ(probe(path), -EINVAL);
+	CHECK_EQ(unlink(path), 0);
+
+	CHECK_EQ(unlink(sock), 0);
+	CHECK_EQ(probe(AUDIT_JOURNAL), -ENOENT);
+	fd = listen_as_journal();
+	CHECK_EQ(probe(AUDIT_JOURNAL), 0);
+	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	fill();
+	CHECK_EQ(probe(AUDIT_JOURNAL), -EAGAIN);
+	close(fd);
+	CHECK_EQ(probe(AUDIT_JOURNAL), -ECONNREFUSED);
+}
+
 int
 main(void)
 {
@@ -556,6 +601,7 @@ main(void)
 	test_avoided();
 	test_hung();
 	test_journal();
+	test_probe();
 	tmpdir_free(dir);
 	return check_done();
 }
