@@ -22,6 +22,7 @@
 struct facts {
 	struct policy_facts f;
 	char account[16], region[64];
+	char key_account[16]; /* of the first key that names one; or "" */
 	char rule[RULE_MAX];
 	char queue[SQS_ARN_MAX];
 };
@@ -54,26 +55,39 @@ ask(const struct config *c, struct facts *ret)
 	return r == 0;
 }
 
+static void
+set_key_account(const struct config *c, struct facts *ret)
+{
+	struct kms_arn arn;
+
+	for (size_t i = 0; i < c->kms_key.n; i++) {
+		if (!kms_arn_parse(c->kms_key.item[i], &arn))
+			continue;
+		snprintf(ret->key_account, sizeof(ret->key_account), "%s",
+		    arn.account);
+		return;
+	}
+}
+
 /* The account that the options are most likely to mean. */
 static const char *
-guess_account(const struct config *c, struct kms_arn *arn)
+guess_account(const struct config *c, const struct facts *f)
 {
 	if (c->account != NULL)
 		return c->account;
-	for (size_t i = 0; i < c->kms_key.n; i++)
-		if (kms_arn_parse(c->kms_key.item[i], arn))
-			return arn->account;
+	if (f->key_account[0] != '\0')
+		return f->key_account;
 	return c->expected_bucket_owner;
 }
 
 static void
 settle(const struct config *c, struct facts *ret)
 {
-	struct kms_arn arn;
 	const char *guess;
 
+	set_key_account(c, ret);
 	if (!ask(c, ret)) {
-		guess = guess_account(c, &arn);
+		guess = guess_account(c, ret);
 		snprintf(ret->account, sizeof(ret->account), "%s",
 		    guess != NULL ? guess : NO_ACCOUNT);
 		cmd_fail(0, "policy: it is not known whose account mounts; %s "
@@ -84,6 +98,57 @@ settle(const struct config *c, struct facts *ret)
 		cmd_fail(0, "policy: the region is not known (--region); "
 		    NO_REGION " stands for it");
 	}
+}
+
+/* ---- whose bucket, and whose SES ---- */
+
+/* A bucket whose owner is not given is taken for that of the keys' account. */
+static void
+guess_owner(const struct config *c, struct facts *ret)
+{
+	if (c->expected_bucket_owner != NULL || ret->key_account[0] == '\0' ||
+	    strcmp(ret->key_account, ret->account) == 0)
+		return;
+	ret->f.owner = ret->key_account;
+	cmd_fail(0, "policy: it is not known who owns the bucket; %s, who owns "
+	    "the key, stands for it (--expected-bucket-owner)", ret->f.owner);
+}
+
+/* The account of a key that is not the bucket's owner's; NULL when there is
+ * none. Keys that name no account are those of who mounts. */
+static const char *
+odd_key_account(const struct facts *f, struct kms_arn *arn)
+{
+	if (f->f.key_len == 0 && strcmp(f->account, f->f.owner) != 0)
+		return f->account;
+	for (size_t i = 0; i < f->f.key_len; i++) {
+		const char *account = kms_arn_parse(f->f.key[i], arn) ?
+		    arn->account : f->account;
+
+		if (strcmp(account, f->f.owner) != 0)
+			return account;
+	}
+	return NULL;
+}
+
+/* Without --account SES receives for whose keys and bucket are, not for who
+ * mounts. */
+static void
+guess_ses_account(const struct config *c, struct facts *ret)
+{
+	struct kms_arn arn;
+	const char *odd;
+
+	if (c->account != NULL)
+		return;
+	ret->f.ses_account = ret->f.owner;
+	if ((odd = odd_key_account(ret, &arn)) == NULL)
+		return;
+	if (ret->key_account[0] != '\0')
+		ret->f.ses_account = ret->key_account;
+	cmd_fail(0, "policy: it is not known for whom SES receives: a key is "
+	    "of %s, the bucket of %s; %s stands for it (--account)", odd,
+	    ret->f.owner, ret->f.ses_account);
 }
 
 /* ---- the facts ---- */
@@ -218,6 +283,8 @@ print_documents(const struct config *c)
 
 	settle(c, &f);
 	set_facts(c, &f);
+	guess_owner(c, &f);
+	guess_ses_account(c, &f);
 	set_rule(c, NULL, &f);
 	set_queue(c, &f);
 	set_access_point(c, &f);

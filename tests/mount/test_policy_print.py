@@ -105,6 +105,61 @@ def test_documents(bench):
           f"arn:aws:sqs:us-east-1:{ACCOUNT}:events", "queue")
 
 
+def statement(doc, sid):
+    return {s["Sid"]: s for s in doc["Statement"]}[sid]
+
+
+def test_other_account(bench):
+    """Mail of another account: SES writes for its owner, who reads is let in
+    by key and bucket. What is guessed is one line."""
+    _ = bench.cloud
+    key = f"arn:aws:kms:us-east-1:{OTHER}:key/{KEY.rsplit('/')[-1]}"
+    known = ["--expected-bucket-owner", OTHER]
+    owner_line = "--expected-bucket-owner"
+    account_line = "SES receives: a key is of {}, the bucket of {};"
+    for keys, args, ses, owner, lines in (
+            ([KEY], [], ACCOUNT, ACCOUNT, []),
+            ([], [], ACCOUNT, ACCOUNT, []),
+            ([key], known, OTHER, OTHER, []),
+            ([key], [], OTHER, OTHER, [owner_line]),
+            ([key], ["--account", ACCOUNT, *known], ACCOUNT, OTHER, []),
+            ([], ["--account", OTHER, *known], OTHER, OTHER, []),
+            ([], known, OTHER, OTHER, [account_line.format(ACCOUNT, OTHER)]),
+            (["alias/x"], known, OTHER, OTHER,
+             [account_line.format(ACCOUNT, OTHER)]),
+            ([KEY], known, ACCOUNT, OTHER,
+             [account_line.format(ACCOUNT, OTHER)]),
+            ([key, KEY], known, OTHER, OTHER,
+             [account_line.format(ACCOUNT, OTHER)]),
+            ([KEY, key], [], ACCOUNT, ACCOUNT,
+             [account_line.format(OTHER, ACCOUNT)])):
+        what = f"{keys} {args}"
+        out, err, _ = bench.sesfs("policy", *args, *(
+            x for k in keys for x in ("--kms-key", k)), SOURCE, both=True)
+        doc = json.loads(out)
+        equal(err.count("\n"), len(lines), f"lines for {what}: {err}")
+        for line in lines:
+            assert line in err and "stands for it (--" in err, (what, err)
+        policy = doc["kms"][keys[0] if keys else "account"]
+        for s in (statement(policy, "SesEncryptsMail"),
+                  statement(doc["bucket"], "SesStoresMail")):
+            equal(s["Condition"]["StringEquals"]["aws:SourceAccount"], ses,
+                  what)
+            assert f":{ses}:receipt-rule-set" in s["Condition"]["ArnLike"][
+                "aws:SourceArn"], (what, s)
+        for s in (statement(policy, "DecryptMailOfSes"),
+                  statement(doc["iam"], "DecryptMailOfSes")):
+            equal(s["Condition"]["StringEquals"][
+                CONTEXT + "aws:ses:source-account"], ses, what)
+        reader = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+        equal(statement(policy, "DecryptMailOfSes")["Principal"], reader, what)
+        others = [s for s in doc["bucket"]["Statement"]
+                  if s["Sid"].startswith("OtherAccount")]
+        equal([(s["Action"], s["Principal"]) for s in others],
+              [(a, reader) for a in ("s3:ListBucket", "s3:GetObject")
+               if owner != ACCOUNT], what)
+
+
 def test_manual(bench):
     """PERMISSIONS of sesfs(1) names every action, and no other."""
     with open(os.path.join(os.path.dirname(__file__), "..", "..", "man",
