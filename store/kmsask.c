@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/http.h"
 #include "store/lock.h"
+#include "store/log.h"
 
 #define CANDIDATES_MAX 16 /* KMS keys tried for one object */
 
@@ -22,6 +24,7 @@ struct kmsask {
 	pthread_cond_t answered; /* [lock] is_done became true */
 	bool is_begun, is_done;	 /* [lock] */
 	bool is_dropped;	 /* [lock] whoever is last frees it */
+	atomic_bool is_quiet;	 /* constant: as who asks */
 	int result;		 /* [lock] */
 	enum refusal why;	 /* [lock] */
 };
@@ -198,8 +201,10 @@ run(struct pool_job *job)
 	int r = -ECANCELED;
 	bool is_ours;
 
+	log_set_thread_quiet(&q->is_quiet);
 	if (begin(q))
 		r = kmsask_now(q->asker, q->envelope, &answer, &why);
+	log_set_thread_quiet(NULL);
 	is_ours = settle(q, r, &answer, why);
 	sodium_memzero(&answer, sizeof(answer));
 	if (is_ours)
@@ -225,6 +230,7 @@ kmsask_begin(const struct asker *a, struct envelope *e)
 	q->job.run = run;
 	q->asker = a;
 	q->envelope = e;
+	atomic_init(&q->is_quiet, log_thread_is_quiet());
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->answered, NULL);
 	if ((q->key = slot_take(a->slots)) == NULL ||

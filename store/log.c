@@ -44,6 +44,9 @@ static _Thread_local struct {
 	size_t size;
 } kept;
 
+/* Of log_set_thread_quiet(). */
+static _Thread_local const atomic_bool *quiet;
+
 static const char *const level_name[] = { "error", "warning", "info",
 	"debug" };
 static const int level_syslog[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
@@ -92,6 +95,18 @@ log_keep(char *buf, size_t size)
 	kept.size = size;
 	if (buf != NULL)
 		buf[0] = '\0';
+}
+
+void
+log_set_thread_quiet(const atomic_bool *is_quiet)
+{
+	quiet = is_quiet;
+}
+
+bool
+log_thread_is_quiet(void)
+{
+	return quiet != NULL && atomic_load(quiet);
 }
 
 /* C1 controls are the two bytes C2 80..C2 9F in UTF-8. */
@@ -179,8 +194,9 @@ admit_locked(const char *fmt, int64_t now_s, unsigned *ret_dropped)
 }
 
 static PRINTF(2, 0) void
-log_line(enum log_level level, const char *fmt, va_list ap)
+log_line(enum log_level said, const char *fmt, va_list ap)
 {
+	enum log_level level = log_thread_is_quiet() ? LOG_LEVEL_DEBUG : said;
 	char raw[LINE_MAX_BYTES], text[2 * LINE_MAX_BYTES];
 	bool is_shown = (int)level <= (int)log_get_level();
 	bool is_kept = level == LOG_LEVEL_ERR && kept.buf != NULL &&

@@ -9,6 +9,8 @@
 #ifndef SESFS_STORE_LOG_H
 #define SESFS_STORE_LOG_H
 
+#include <stdatomic.h>
+
 #include "crypto/base.h"
 
 enum log_level {
@@ -31,6 +33,11 @@ enum log_level log_get_level(void);
  * reports it in a form of their own; "" until there is one. NULL: no more. buf,
  * of size bytes (> 0), stays the caller's. */
 void log_keep(char *buf, size_t size);
+
+/* While *is_quiet, nobody waits for what the calling thread does: its lines are
+ * those of LOG_LEVEL_DEBUG. Others may change it. NULL: not any more. */
+void log_set_thread_quiet(const atomic_bool *is_quiet);
+bool log_thread_is_quiet(void);
 
 int log_err(int err, const char *fmt, ...) PRINTF(2, 3);
 int log_warn(int err, const char *fmt, ...) PRINTF(2, 3);

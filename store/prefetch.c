@@ -42,16 +42,13 @@ job_unref(struct open_job *j)
 		free(j);
 }
 
-/* What cannot be had is the reader's to complain of: source has logged why. */
 static void
 run_open(struct pool_job *job)
 {
 	struct open_job *j = (struct open_job *)job;
-	struct message *m = NULL;
 
-	if (atomic_load(&j->is_wanted) &&
-	    source_open(j->source, j->object_id, &m) == 0)
-		message_unref(m);
+	if (atomic_load(&j->is_wanted))
+		source_open_ahead(j->source, j->object_id);
 	job_unref(j);
 }
 

@@ -14,11 +14,19 @@
 #include "store/opening.h"
 #include "store/sealq.h"
 
+/* Who wants a message opened. */
+enum haste {
+	AT_HAND, /* one who takes what is there, and waits for nothing */
+	WAITING, /* a reader */
+	AHEAD,	 /* nobody yet */
+};
+
 /* One message being opened; whoever comes meanwhile waits for its result. */
 struct flight {
 	int64_t id;
 	unsigned waiters; /* [source.lock] */
 	bool is_done;	  /* [source.lock] */
+	atomic_bool is_quiet; /* no reader waits for it */
 	int result;
 	struct source_trace trace;
 	struct message *message;
@@ -92,36 +100,36 @@ source_key_is_mail(const char *key)
 	    (len < suffix || strcmp(base + len - suffix, instruction) != 0);
 }
 
+/* What a caller of source_open sees. */
 static int
-refused(const struct object *o, enum refusal why)
+seen_as(int r)
 {
-	return log_err(-EBADMSG, "source: open %s: %s", o->key,
-	    refusal_name(why));
+	return r == -ESTALE || r == -EMSGSIZE ? -EBADMSG : r;
 }
 
-/* What a caller of source_open sees, said once in the log. */
-static int
+/* Why an opening failed, said once in the log. */
+static void
 explain(const struct object *o, int r, enum refusal why)
 {
 	switch (r) {
 	case 0:
 	case -ECANCELED: /* the daemon ends */
 	case -EINPROGRESS:
-		return r;
+		break;
 	case -EBADMSG:
-		return refused(o, why);
 	case -ENOKEY:
-		return log_err(r, "source: open %s: %s", o->key,
-		    refusal_name(why));
+		log_err(r, "source: open %s: %s", o->key, refusal_name(why));
+		break;
 	case -ESTALE:
 	case -EMSGSIZE:
-		return log_err(-EBADMSG, "source: open %s: the object is "
-		    "another one than was listed", o->key);
+		log_err(r, "source: open %s: the object is another one than "
+		    "was listed", o->key);
+		break;
 	case -ENOENT:
-		return log_warn(r, "source: open %s: gone from the bucket",
-		    o->key);
+		log_warn(r, "source: open %s: gone from the bucket", o->key);
+		break;
 	default:
-		return log_err(r, "source: open %s: %s", o->key, strerror(-r));
+		log_err(r, "source: open %s: %s", o->key, strerror(-r));
 	}
 }
 
@@ -214,29 +222,15 @@ open_with_budget(struct source *s, struct opening *op, struct message **ret)
 }
 
 static int
-open_object(struct source *s, int64_t id, bool may_wait,
-    struct source_trace *trace, struct message **ret)
+open_object(struct source *s, struct opening *op, struct message **ret)
 {
-	struct object o;
-	struct opening op = { .o = &o, .is_local = !may_wait };
-	int r;
-
-	*ret = NULL;
-	if ((r = index_object(s->o.index, id, &o)) < 0)
-		return r;
 	/* The index may have been written by others: a format may be any. */
-	if (o.format >= 32 || !(s->o.policy.accept & (1u << o.format))) {
-		r = refused(&o, POLICY_REFUSED);
-		object_clear(&o);
-		return r;
+	if (op->o->format >= 32 ||
+	    !(s->o.policy.accept & (1u << op->o->format))) {
+		op->why = POLICY_REFUSED;
+		return -EBADMSG;
 	}
-	r = open_with_budget(s, &op, ret);
-	memcpy(trace->kms_request, op.kms_request, sizeof(op.kms_request));
-	r = explain(&o, r, op.why);
-	if (r == 0 && (op.has_new_box || lacks_headers(s, &o)))
-		keep_sealed(s, &o, op.has_new_box, message_data(*ret));
-	object_clear(&o);
-	return r;
+	return open_with_budget(s, op, ret);
 }
 
 /* [lock] */
@@ -251,11 +245,13 @@ find_flight_locked(struct source *s, int64_t id)
 
 /* Wait for another's flight; the pilot has taken our reference. [lock] */
 static int
-join_locked(struct source *s, struct flight *f, struct source_trace *trace,
-    struct message **ret)
+join_locked(struct source *s, struct flight *f, enum haste haste,
+    struct source_trace *trace, struct message **ret)
 {
 	int r;
 
+	if (haste == WAITING)
+		atomic_store(&f->is_quiet, false);
 	f->waiters++;
 	while (!f->is_done)
 		pthread_cond_wait(&s->landed, &s->lock);
@@ -267,17 +263,20 @@ join_locked(struct source *s, struct flight *f, struct source_trace *trace,
 	return r;
 }
 
-/* Hand the result to all who wait, each with a reference of their own. [lock]
- */
-static void
-land_locked(struct source *s, struct flight *f, int r,
+/* Hand the result to all who wait, each with a reference of their own. Returns
+ * whether no reader does. */
+static bool
+land(struct source *s, struct flight *f, int r,
     const struct source_trace *trace, struct message *m)
 {
 	struct flight **at = &s->flights;
+	bool is_quiet;
 
+	LOCK_SCOPE(&s->lock);
 	while (*at != f)
 		at = &(*at)->next;
 	*at = f->next;
+	is_quiet = atomic_load(&f->is_quiet);
 	f->result = r;
 	f->trace = *trace;
 	f->message = m;
@@ -288,12 +287,13 @@ land_locked(struct source *s, struct flight *f, int r,
 		free(f);
 	else
 		pthread_cond_broadcast(&s->landed);
+	return is_quiet;
 }
 
 /* Our own flight, or none and the result of the one we found. -EINPROGRESS:
  * there is one, and we may not wait. */
 static int
-claim(struct source *s, int64_t id, bool may_wait, struct flight **ret_ours,
+claim(struct source *s, int64_t id, enum haste haste, struct flight **ret_ours,
     struct source_trace *trace, struct message **ret)
 {
 	struct flight *f;
@@ -301,19 +301,50 @@ claim(struct source *s, int64_t id, bool may_wait, struct flight **ret_ours,
 	*ret_ours = NULL;
 	LOCK_SCOPE(&s->lock);
 	if ((f = find_flight_locked(s, id)) != NULL)
-		return may_wait ? join_locked(s, f, trace, ret) :
-				  -EINPROGRESS;
+		return haste == AT_HAND ? -EINPROGRESS :
+		    join_locked(s, f, haste, trace, ret);
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return -ENOMEM;
 	f->id = id;
+	atomic_init(&f->is_quiet, haste == AHEAD);
 	f->next = s->flights;
 	s->flights = f;
 	*ret_ours = f;
 	return 0;
 }
 
+/* What fails is explained when it has landed: nobody joins any more, so that it
+ * is known whether a reader wants to hear of it. */
 static int
-open_once(struct source *s, int64_t id, bool may_wait,
+fly(struct source *s, struct flight *f, enum haste haste,
+    struct source_trace *trace, struct message **ret)
+{
+	struct object o;
+	struct opening op = { .o = &o, .is_local = haste == AT_HAND };
+	atomic_bool is_quiet;
+	int r;
+
+	*ret = NULL;
+	if ((r = index_object(s->o.index, f->id, &o)) < 0) {
+		(void)land(s, f, r, trace, NULL);
+		return r;
+	}
+	log_set_thread_quiet(&f->is_quiet);
+	r = open_object(s, &op, ret);
+	log_set_thread_quiet(NULL);
+	memcpy(trace->kms_request, op.kms_request, sizeof(op.kms_request));
+	if (r == 0 && (op.has_new_box || lacks_headers(s, &o)))
+		keep_sealed(s, &o, op.has_new_box, message_data(*ret));
+	atomic_init(&is_quiet, land(s, f, seen_as(r), trace, *ret));
+	log_set_thread_quiet(&is_quiet);
+	explain(&o, r, op.why);
+	log_set_thread_quiet(NULL);
+	object_clear(&o);
+	return seen_as(r);
+}
+
+static int
+open_once(struct source *s, int64_t id, enum haste haste,
     struct source_trace *trace, struct message **ret)
 {
 	struct flight *f;
@@ -322,12 +353,22 @@ open_once(struct source *s, int64_t id, bool may_wait,
 	*trace = (struct source_trace){ "" };
 	if ((*ret = plain_find(s->opener.plain, id)) != NULL)
 		return 0;
-	if ((r = claim(s, id, may_wait, &f, trace, ret)) < 0 || f == NULL)
+	if ((r = claim(s, id, haste, &f, trace, ret)) < 0 || f == NULL)
 		return r;
-	r = open_object(s, id, may_wait, trace, ret);
+	return fly(s, f, haste, trace, ret);
+}
 
-	LOCK_SCOPE(&s->lock);
-	land_locked(s, f, r, trace, *ret);
+/* Who joined one that could not wait has to fly themselves. */
+static int
+open_waiting(struct source *s, int64_t id, enum haste haste,
+    struct source_trace *trace, struct message **ret)
+{
+	int r;
+
+	atomic_fetch_add(&s->opens, 1);
+	do
+		r = open_once(s, id, haste, trace, ret);
+	while (r == -EINPROGRESS);
 	return r;
 }
 
@@ -335,14 +376,7 @@ int
 source_open_traced(struct source *s, int64_t id, struct source_trace *ret_trace,
     struct message **ret)
 {
-	int r;
-
-	atomic_fetch_add(&s->opens, 1);
-	/* Who joined one that could not wait has to fly themselves. */
-	do
-		r = open_once(s, id, true, ret_trace, ret);
-	while (r == -EINPROGRESS);
-	return r;
+	return open_waiting(s, id, WAITING, ret_trace, ret);
 }
 
 int
@@ -353,11 +387,21 @@ source_open(struct source *s, int64_t id, struct message **ret)
 	return source_open_traced(s, id, &trace, ret);
 }
 
+void
+source_open_ahead(struct source *s, int64_t id)
+{
+	struct source_trace trace;
+	struct message *m;
+
+	if (open_waiting(s, id, AHEAD, &trace, &m) == 0)
+		message_unref(m);
+}
+
 int
 source_open_local(struct source *s, int64_t id, struct message **ret)
 {
 	struct source_trace trace; /* nobody is asked */
-	int r = open_once(s, id, false, &trace, ret);
+	int r = open_once(s, id, AT_HAND, &trace, ret);
 
 	if (r == 0)
 		atomic_fetch_add(&s->opens, 1);

@@ -65,6 +65,9 @@ int source_open_traced(struct source *s, int64_t object_id,
  * whatever the reason, source_open knows. */
 int source_open_local(struct source *s, int64_t object_id,
     struct message **ret) MUST_CHECK;
+/* The same ahead of readers, so that they find it. What cannot be had is theirs
+ * to complain of, and said for who debugs alone unless one waits for it. */
+void source_open_ahead(struct source *s, int64_t object_id);
 /* Is its body cached, and can its key be expected to be opened without asking
  * KMS? Asks nobody, reads nothing. */
 bool source_is_local(struct source *s, int64_t object_id);

@@ -1,11 +1,14 @@
 """Reads that wait for S3, and what is fetched ahead of them."""
+import errno
 import os
 import random
 import subprocess
 import threading
 import time
 
-from harness import DEADLINE, SESFS, equal, main, read, sha256, until
+from harness import (DEADLINE, SESFS, equal, main, raises, read, sha256,
+                     until)
+from test_early import ask
 
 
 def filled(bench, count, *args, **kw):
@@ -173,6 +176,44 @@ def test_hints(bench):
         os.close(fd)
     m.process = None
     bench.cloud.set(s3_latency_ms=0)
+
+
+def denied(bench, latency_ms):
+    """A second message, whose reading has a third fetched ahead, and neither can
+    be had; and what is said of the third."""
+    m = filled(bench, 40, "--log-level", "debug")
+    keys = {p: k for k, p in m.by_key().items()}
+    first, second, third = ordered(m, "directory")[:3]
+    read(first)
+    bench.cloud.set(deny="s3:GetObject", s3_latency_ms=latency_ms)
+
+    def said(level):
+        return [m.log().count(f"{level}: {what}{keys[third]}: ")
+                for what in ("s3: get mail/", "source: open ")]
+
+    return m, second, third, said
+
+
+def test_failure_ahead(bench):
+    """It is for who debugs; the reader that asks is told, and once."""
+    _, second, third, said = denied(bench, 0)
+    raises(errno.EACCES, ask, second)
+    until("it to be tried", lambda: said("debug") == [1, 1])
+    equal(said("error"), [0, 0], "errors before anybody asked")
+    raises(errno.EACCES, ask, third)
+    equal(said("error"), [1, 1], "errors when somebody asked")
+
+
+def test_failure_joined(bench):
+    """So is a reader that comes while it is tried."""
+    m, second, third, said = denied(bench, 2000)
+    t = threading.Thread(target=raises, args=(errno.EACCES, ask, second))
+    t.start()
+    until("it to be tried", lambda: m.status()["ahead"]["fetched"] > 0)
+    raises(errno.EACCES, ask, third)
+    t.join()
+    equal(said("error"), [1, 1], "errors")
+    equal(said("debug"), [0, 0], "tries that nobody waited for")
 
 
 def test_no_cache(bench):

@@ -31,6 +31,7 @@ int
 main(void)
 {
 	char kept[32] = "";
+	atomic_bool is_quiet = true;
 	struct buf b = BUF_INIT(1 << 20);
 	const char *text;
 	char huge[5000];
@@ -58,6 +59,16 @@ main(void)
 	errno = EPIPE;
 	CHECK_EQ(log_err(0, "errno is kept"), 0);
 	CHECK_EQ(errno, EPIPE);
+	log_set_thread_quiet(&is_quiet);
+	CHECK(log_thread_is_quiet());
+	CHECK_EQ(log_err(-5, "hidden: nobody waits"), -5);
+	log_set_level(LOG_LEVEL_DEBUG);
+	CHECK_EQ(log_err(-5, "a quiet error"), -5);
+	log_set_level(LOG_LEVEL_INFO);
+	atomic_store(&is_quiet, false);
+	CHECK_EQ(log_err(-5, "somebody waits now"), -5);
+	log_set_thread_quiet(NULL);
+	CHECK(!log_thread_is_quiet());
 	log_set_level(LOG_LEVEL_NONE);
 	CHECK_EQ(log_err(-1, "hidden, not kept"), -1);
 	log_keep(kept, sizeof(kept));
@@ -91,7 +102,9 @@ main(void)
 	CHECK(strstr(text, "hidden") == NULL);
 	CHECK_EQ(count(text, "again"), 20);
 	CHECK_EQ(count(text, "all of"), 100);
-	CHECK_EQ(count(text, "\n"), 124);
+	CHECK_EQ(count(text, "debug: a quiet error\n"), 1);
+	CHECK_EQ(count(text, "error: somebody waits now\n"), 1);
+	CHECK_EQ(count(text, "\n"), 126);
 	CHECK_EQ(text[4] == '-' && text[10] == 'T', 1);
 	buf_free(&b);
 	unlink(path);
