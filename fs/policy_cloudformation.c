@@ -18,11 +18,18 @@ static const char *const template[] = {
 "{ 'AWSTemplateFormatVersion': '2010-09-09',",
 "  'Description': 'Mail that Amazon SES receives, encrypts and stores in a "
 "bucket; a queue of what arrives; a policy for those who mount it with sesfs. "
-"For a region where SES receives. The receipt rule set has to be made the "
-"active one by hand: aws ses set-active-receipt-rule-set.',",
+"For a region where SES receives, and domains verified with SES whose MX record "
+"is inbound-smtp.REGION.amazonaws.com. The receipt rule set has to be made the "
+"active one by hand: aws ses set-active-receipt-rule-set. Another prefix of the "
+"same bucket takes a rule and statements of policies added here by hand, not a "
+"second stack.',",
 "  'Parameters': {",
 "    'Recipients': { 'Type': 'CommaDelimitedList', 'Default': '',",
 "      'Description': 'Whose mail is stored: addresses, domains; none: all' },",
+"    'MakeRuleSet': { 'Type': 'String', 'Default': 'true',",
+"      'AllowedValues': ['true', 'false'],",
+"      'Description': 'Make the rule set; false: add the rule to one that is "
+"there' },",
 "    'ReaderRole': { 'Type': 'String', 'Default': '',",
 "      'Description': 'Role that mounts the mail; none: attach the policy "
 "yourself' },",
@@ -31,6 +38,7 @@ static const char *const template[] = {
 "  'Conditions': {",
 "    'HasRecipients': { 'Fn::Not': [{ 'Fn::Equals': [",
 "      { 'Fn::Join': ['', { 'Ref': 'Recipients' }] }, ''] }] },",
+"    'MakesRuleSet': { 'Fn::Equals': [{ 'Ref': 'MakeRuleSet' }, 'true'] },",
 "    'HasReaderRole': { 'Fn::Not': [{ 'Fn::Equals': [",
 "      { 'Ref': 'ReaderRole' }, ''] }] },",
 "    'HasReaderUser': { 'Fn::Not': [{ 'Fn::Equals': [",
@@ -57,10 +65,12 @@ static const char *const template[] = {
 "    'BucketPolicy': { 'Type': 'AWS::S3::BucketPolicy', 'Properties': {",
 "      'Bucket': { 'Ref': 'Bucket' },",
 "      'PolicyDocument': @BUCKET_POLICY@ } },",
-"    'RuleSet': { 'Type': 'AWS::SES::ReceiptRuleSet', 'Properties': {",
-"      'RuleSetName': @RULE_SET@ } },",
+"    'RuleSet': { 'Type': 'AWS::SES::ReceiptRuleSet',",
+"      'Condition': 'MakesRuleSet', 'Properties': {",
+"        'RuleSetName': @RULE_SET@ } },",
 "    'Rule': { 'Type': 'AWS::SES::ReceiptRule', 'DependsOn': 'BucketPolicy',",
-"      'Properties': { 'RuleSetName': { 'Ref': 'RuleSet' },",
+"      'Properties': { 'RuleSetName': { 'Fn::If': ['MakesRuleSet',",
+"          { 'Ref': 'RuleSet' }, @RULE_SET@] },",
 "        'Rule': { 'Name': @RULE@, 'Enabled': true, 'ScanEnabled': true,",
 "          'TlsPolicy': 'Optional',",
 "          'Recipients': { 'Fn::If': ['HasRecipients',",

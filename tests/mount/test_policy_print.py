@@ -262,6 +262,8 @@ class Template:
         for name, r in self.resources.items():
             assert NEEDS[r["Type"]] <= set(r["Properties"]), name
             assert name.isalnum(), name
+            assert r.get("Condition") in {None, *doc["Conditions"]}, name
+        assert len(doc["Description"]) <= 1024, "what AWS takes"
         for c in doc["Conditions"].values():
             self.value(c)
         for o in doc["Outputs"].values():
@@ -336,6 +338,12 @@ def test_cloudformation(bench):
         equal(action["ObjectKeyPrefix"], prefix or {"Ref": "AWS::NoValue"},
               "prefix")
         equal(props["Alias"]["AliasName"], "alias/mail", "alias")
+        equal((props["RuleSet"]["RuleSetName"], props["Rule"]["RuleSetName"],
+               t.resources["RuleSet"]["Condition"]),
+              ("set", {"Fn::If": ["MakesRuleSet", {"Ref": "RuleSet"}, "set"]},
+               "MakesRuleSet"), "the rule set, if it is there already too")
+        assert "MX record" in doc["Description"]
+        assert "prefix of the same bucket" in doc["Description"]
         same_documents(bench, source, t.policy("ReaderPolicy"),
                        t.policy("Key", "KeyPolicy"),
                        t.policy("BucketPolicy"), t.policy("EventsPolicy"))
@@ -494,8 +502,15 @@ def test_terraform(bench):
         rule = resource("aws_ses_receipt_rule")
         equal(rule[("s3_action",)]["object_key_prefix"], prefix or "null",
               "prefix")
-        equal((rule["name"], resource("aws_ses_receipt_rule_set")[
-            "rule_set_name"]), ("rule", "set"), "names")
+        equal((rule["name"], rule["rule_set_name"],
+               resource("aws_ses_receipt_rule_set")["rule_set_name"],
+               resource("aws_ses_active_receipt_rule_set")["rule_set_name"]),
+              ("rule", "set", "set", "set"), "names")
+        equal(resource("aws_ses_receipt_rule_set")["count"],
+              "var.make_rule_set", "a rule set that is there already")
+        for r in rule, resource("aws_ses_active_receipt_rule_set"):
+            assert "aws_ses_receipt_rule_set.mail" in r["depends_on"], r
+        assert "MX record" in text and "prefix of the same bucket" in text
         same_documents(bench, source,
                        resource("aws_iam_policy", "reader")["policy"],
                        resource("aws_kms_key")["policy"],
