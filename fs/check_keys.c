@@ -25,17 +25,61 @@ may_ask(struct check *k, const char *name, const char *key)
 	return false;
 }
 
+/* ---- what to do ---- */
+
+/* "aws kms VERB" for a key that is named by its ARN. */
+static const char *
+command(const char *verb, const char *key, char ret[CHECK_FIX_MAX])
+{
+	struct kms_arn arn;
+	bool is_arn = kms_arn_parse(key, &arn);
+
+	snprintf(ret, CHECK_FIX_MAX, "aws kms %s --key-id %s%s%s", verb, key,
+	    is_arn ? " --region " : "", is_arn ? arn.region : "");
+	return ret;
+}
+
+/* What depends on more than AWS's answer; NULL when nothing does. */
+static const char *
+advice(const struct check *k, const char *key, int err,
+    char ret[CHECK_FIX_MAX])
+{
+	const char *code = aws_outcome()->error.code;
+	const char *label = k->envelope == NULL ? NULL :
+	    envelope_context_get(k->envelope, "kms_cmk_id");
+
+	if (err == -EAGAIN)
+		return "try again; if it stays so, the account asks KMS for "
+		    "more than its quota (Service Quotas, AWS KMS): raise it, "
+		    "or lower --kms-rate of what runs";
+	if (strcmp(code, "NotFoundException") == 0 &&
+	    strncmp(key, "arn:", 4) == 0)
+		return "mend the ARN: there is no such key, or it is deleted";
+	if (strcmp(code, "DisabledException") == 0 &&
+	    strncmp(key, "arn:", 4) == 0)
+		return command("enable-key", key, ret);
+	if (strcmp(code, "IncorrectKeyException") == 0 && label != NULL) {
+		snprintf(ret, CHECK_FIX_MAX, "--kms-key with the key that SES "
+		    "uses; the message says (and anybody may have written "
+		    "that) %s", label);
+		return ret;
+	}
+	return NULL;
+}
+
 /* ---- each key ---- */
 
 static void
 judge_key(struct check *k, const char *key, const struct kms_key_info *i)
 {
+	char fix[CHECK_FIX_MAX];
+
 	if (!i->is_enabled)
 		check_note(k, &(struct check_finding){ "key", CHECK_MISSING,
 		    "key-disabled", NULL,
-		    strcmp(i->state, "PendingDeletion") == 0 ?
-		    "aws kms cancel-key-deletion, then enable-key" :
-		    "aws kms enable-key" }, "%s is %s", i->arn, i->state);
+		    command(strcmp(i->state, "PendingDeletion") == 0 ?
+		    "cancel-key-deletion" : "enable-key", i->arn, fix) },
+		    "%s is %s", i->arn, i->state);
 	else if (strcmp(i->usage, "ENCRYPT_DECRYPT") != 0 ||
 	    strcmp(i->spec, "SYMMETRIC_DEFAULT") != 0)
 		check_note(k, &(struct check_finding){ "key", CHECK_MISSING,
@@ -52,7 +96,7 @@ check_key(struct check *k, const char *key)
 {
 	struct check_call call = { "key", CHECK_MISSING, "kms:DescribeKey",
 		"the key (only this check asks for it)", NULL };
-	char region[ENDPOINT_REGION_MAX];
+	char region[ENDPOINT_REGION_MAX], fix[CHECK_FIX_MAX];
 	struct kms_key_info info;
 	struct endpoint e;
 	enum refusal why;
@@ -67,6 +111,7 @@ check_key(struct check *k, const char *key)
 	}
 	if (strcmp(check_cause(r, &aws_outcome()->error).cause, "denied") == 0)
 		call.result = CHECK_WARN;
+	call.fix = advice(k, key, r, fix);
 	if (kms_endpoint(k->g.kms, key, &e, region) < 0)
 		region[0] = '\0';
 	check_failed(k, &call, r, "%s in %s", key, region);
@@ -148,15 +193,17 @@ open_body(struct check *k, const uint8_t *dek, size_t dek_len, size_t *ret_len,
 static void
 try_decrypt(struct check *k, struct keypolicy *keys)
 {
-	static const struct check_call call = { "decrypt", CHECK_MISSING,
+	struct check_call call = { "decrypt", CHECK_MISSING,
 		"kms:Decrypt", "the key, in IAM and in the key's policy",
 		NULL };
+	const char *key = k->c->kms_key.n > 0 ? k->c->kms_key.item[0] : "";
+	char arn[KMS_ARN_MAX] = "", fix[CHECK_FIX_MAX];
 	uint8_t dek[KMS_PLAIN_MAX];
-	char arn[KMS_ARN_MAX] = "";
 	enum refusal why = REFUSAL_NONE;
 	size_t dek_len = 0, len = 0;
 	int r = unwrap(k, keys, dek, &dek_len, arn, &why);
 
+	call.fix = advice(k, key, r, fix);
 	if (r == -EPERM)
 		check_note(k, &(struct check_finding){ "decrypt",
 		    CHECK_MISSING, "key-not-trusted", NULL, "--kms-key, if "
@@ -217,7 +264,7 @@ try_seal(struct check *k, const char *key)
 		NULL };
 	uint8_t made[KMS_DATA_KEY_LEN], back[KMS_PLAIN_MAX];
 	uint8_t blob[ENVELOPE_EDK_MAX];
-	char arn[KMS_ARN_MAX], back_arn[KMS_ARN_MAX];
+	char arn[KMS_ARN_MAX], back_arn[KMS_ARN_MAX], fix[CHECK_FIX_MAX];
 	enum refusal why;
 	size_t len, back_len = 0;
 	int r = kms_generate_data_key(k->g.kms, key, &context, 1, made, blob,
@@ -228,6 +275,7 @@ try_seal(struct check *k, const char *key)
 		r = kms_decrypt(k->g.kms, key, NULL, (struct slice){ blob,
 		    len }, &context, 1, back, &back_len, back_arn, &why);
 	}
+	call.fix = advice(k, key, r, fix);
 	if (r < 0)
 		check_failed(k, &call, r, "%s", key);
 	else if (back_len != sizeof(made) ||
@@ -246,7 +294,10 @@ check_seal(struct check *k)
 {
 	const char *key = k->c->seal_key;
 
-	if (key == NULL)
+	if (key == NULL && config_level(k->c, "seal-key") > LEVEL_DEFAULT)
+		check_ok(k, "seal", "none, as was asked for: secrets stay in "
+		    "memory, a remount asks KMS for every message again");
+	else if (key == NULL)
 		check_note(k, &(struct check_finding){ "seal", CHECK_WARN,
 		    "no-seal-key", NULL, "--kms-key or --seal-key" },
 		    "no key: secrets stay in memory, a remount asks KMS for "

@@ -18,6 +18,7 @@
 #define REGION_META "aws.region"
 #define REGION_FIRST "us-east-1"
 #define ASK_MS 5000 /* for who we are, when it would only be good to know */
+#define TRY_MS 10000 /* for KMS, with GRAPH_TRY */
 
 int64_t
 graph_now_s(void)
@@ -213,7 +214,7 @@ graph_s3_opts(const struct graph *g)
 }
 
 static int
-open_cloud(struct graph *g, bool may_guess)
+open_cloud(struct graph *g, bool is_trial)
 {
 	const struct config *c = g->c;
 	struct s3_opts so;
@@ -222,6 +223,7 @@ open_cloud(struct graph *g, bool may_guess)
 		.endpoint_url = c->kms_endpoint_url,
 		.fips = c->fips,
 		.dual_stack = c->dual_stack,
+		.deadline_ms = is_trial ? TRY_MS : 0,
 	};
 	char instance[ENDPOINT_REGION_MAX];
 	int r;
@@ -236,7 +238,7 @@ open_cloud(struct graph *g, bool may_guess)
 	if (so.region == NULL && instance[0] != '\0')
 		so.region = instance;
 	if ((r = s3_new(&so, &g->s3)) < 0 ||
-	    (r = settle_region(g, instance, may_guess)) < 0)
+	    (r = settle_region(g, instance, is_trial)) < 0)
 		return r;
 	return kms_new(&ko, &g->kms);
 }

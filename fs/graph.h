@@ -22,7 +22,8 @@ enum {
 	GRAPH_NO_CACHE = 1 << 6, /* every body comes from S3 */
 	GRAPH_AHEAD = 1 << 7,	 /* pool and prefetch; needs a source */
 	GRAPH_TRY = 1 << 8,	 /* a region that cannot be learnt is no
-				  * obstacle; for who looks what is wrong */
+				  * obstacle, and KMS is not waited for
+				  * long; for who looks what is wrong */
 	GRAPH_STS = 1 << 9,	 /* instead of cloud: who am I, asked briefly */
 };
 

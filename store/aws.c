@@ -446,7 +446,8 @@ int
 aws_call(struct aws *a, const struct aws_request *req, struct aws_reply *ret)
 {
 	struct call c = { .aws = a, .req = req,
-		.until_ms = stamp_now_ms() + a->deadline_ms };
+		.until_ms = stamp_now_ms() + (req->deadline_ms > 0 ?
+		    req->deadline_ms : a->deadline_ms) };
 	int r;
 
 	*ret = (struct aws_reply){ .http.status = 0 };

@@ -69,6 +69,7 @@ struct aws_request {
 	struct slice body;
 	enum aws_op op;	      /* what it counts as */
 	uint64_t max_body;    /* longest good reply, bytes */
+	int64_t deadline_ms;  /* of the call; 0: as aws_opts has it */
 	bool may_fail_late;   /* an <Error> under status 200 is an error */
 };
 

@@ -36,11 +36,11 @@ static const struct {
 	{ "NoSuchBucket", { "no-such-bucket", "mend the name of the bucket" } },
 	{ "InvalidObjectState", { "archived",
 	    "restore the object, or keep mail out of archive classes" } },
-	{ "NotFoundException", { "no-such-key", "give the key's ARN: an id or "
-	    "alias is looked for in --region alone" } },
+	{ "NotFoundException", { "no-such-key", "give a key that exists, by "
+	    "its ARN: an id or alias is looked for in --region alone" } },
 	{ "InvalidArnException", { "no-such-key", "give the ARN of a key" } },
 	{ "DisabledException", { "key-disabled",
-	    "enable the key: aws kms enable-key" } },
+	    "enable the key: aws kms enable-key --key-id KEY --region REGION" } },
 	{ "KMSInvalidStateException", { "key-state",
 	    "take a key that is not about to be deleted" } },
 	{ "InvalidKeyUsageException", { "key-usage",

@@ -16,6 +16,7 @@ struct kms {
 	char *endpoint_url;	  /* constant */
 	char region[ENDPOINT_REGION_MAX]; /* constant, the default one */
 	unsigned flags;		  /* constant, of endpoint_choose() */
+	int64_t deadline_ms;	  /* constant */
 };
 
 int
@@ -29,6 +30,7 @@ kms_new(const struct kms_opts *o, struct kms **ret)
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return -ENOMEM;
 	k->aws = o->aws;
+	k->deadline_ms = o->deadline_ms;
 	k->flags = endpoint_flags(o->fips, o->dual_stack);
 	if (!endpoint_is_region(o->region))
 		return log_err(-EINVAL, "kms: region %s: not a region name",
@@ -129,7 +131,7 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 	struct aws_request req = { .method = "POST", .endpoint = &e,
 		.service = "kms", .path = "/", .header = header,
 		.header_len = NELEMS(header), .body = body, .op = op,
-		.max_body = BODY_MAX };
+		.max_body = BODY_MAX, .deadline_ms = k->deadline_ms };
 	char why[AWS_WHY_MAX];
 	int r;
 

@@ -28,6 +28,7 @@ struct kms_opts {
 	const char *region;	  /* default region; not NULL */
 	const char *endpoint_url; /* NULL: AWS's own of each region */
 	bool fips, dual_stack;
+	int64_t deadline_ms;	  /* of one call; 0: as aws_opts has it */
 };
 
 int kms_new(const struct kms_opts *o, struct kms **ret) MUST_CHECK;

@@ -15,6 +15,7 @@ import ssl
 import stat
 import subprocess
 import threading
+import time
 import warnings
 
 from harness import KEY, SESFS, Skip, equal, main, need
@@ -354,27 +355,52 @@ def test_keys(bench):
     # The right key, looked for where it is not.
     report = run(bench, "--kms-key=" + KEY.replace("us-east-1", "eu-west-1"),
                  common=False, ok=(1,))
-    is_as(report, "key", "MISSING", "no-such-key", says="in eu-west-1")
+    is_as(report, "key", "MISSING", "no-such-key", says="in eu-west-1",
+          fix="mend the ARN: there is no such key, or it is deleted")
     is_as(report, "list", "ok")
     cloud.admin("kms", "kms", key=SECOND)
     report = run(bench, "--kms-key=" + SECOND, common=False, ok=(1,))
     is_as(report, "key", "ok")
-    is_as(report, "decrypt", "MISSING", "wrong-key",
-          code="IncorrectKeyException")
+    # What the metadata says of the key helps, though it is nobody's word.
+    f = is_as(report, "decrypt", "MISSING", "wrong-key",
+              code="IncorrectKeyException")
+    assert "anybody may have written that) " + KEY in f["fix"], f
     cloud.admin("kms", "kms", key=SECOND, usage="GENERATE_VERIFY_MAC")
     report = run(bench, "--kms-key=" + SECOND, common=False, ok=(1,))
     is_as(report, "key", "MISSING", "key-usage",
           says="is a key HMAC_256 for GENERATE_VERIFY_MAC")
     is_as(report, "seal", "MISSING", "key-usage",
           code="InvalidKeyUsageException")
+    enable = f"aws kms enable-key --key-id {KEY} --region us-east-1"
     cloud.admin("kms", "kms", key=KEY, enabled=0)
     report = run(bench, ok=(1,))
     is_as(report, "key", "MISSING", "key-disabled", says="is Disabled",
-          fix="aws kms enable-key")
+          fix=enable)
     for name in "decrypt", "seal":
         is_as(report, name, "MISSING", "key-disabled",
-              code="DisabledException")
+              code="DisabledException", fix=enable)
     cloud.admin("kms", "kms", key=KEY, enabled=1)
+
+
+def test_no_seal(bench):
+    """Wanted, so nothing is amiss."""
+    prepared(bench)
+    report = run(bench, "--seal-key=none", ok=(0,))
+    is_as(report, "seal", "ok", says="none, as was asked for")
+
+
+def test_throttled(bench):
+    """KMS has no time: known within seconds, with whose quota it is."""
+    prepared(bench)
+    bench.cloud.set(kms_throttle=100)
+    began = time.monotonic()
+    report = run(bench, "--seal-key=none", ok=(1,))
+    took = time.monotonic() - began
+    assert took < 45, took
+    for name in "key", "decrypt":
+        f = is_as(report, name, "MISSING", "busy",
+                  code="ThrottlingException")
+        assert "quota" in f["fix"] and "--kms-rate" in f["fix"], f
 
 
 def test_somebody_elses_key(bench):
