@@ -360,6 +360,7 @@ open_source(struct graph *g, unsigned parts)
 		.now_s = graph_now_s,
 	};
 	struct source_opts o = {
+		.http = g->http,
 		.s3 = g->s3,
 		.kms = g->kms,
 		.index = g->index,

@@ -337,6 +337,7 @@ http_submit(struct http *h, const struct http_request *req,
 		return r;
 	c->done = done;
 	c->arg = arg;
+	c->cause = http_thread_cause();
 	if ((r = enqueue(h, c)) < 0)
 		return r;
 	c = NULL; /* the network thread's now, perhaps gone already */
@@ -431,6 +432,28 @@ http_get_pace(struct http *h, enum http_lane lane, struct http_pace *ret)
 	now_us = stamp_now_ms() * 1000;
 	*ret = (struct http_pace){ .limit = l->pace.limit,
 		.rate = pace_rate(&l->pace, now_us), .waiting = l->waiting_n };
+}
+
+void
+http_raise(struct http *h, int64_t cause)
+{
+	LOCK_SCOPE(&h->lock);
+	for (int i = 0; i < HTTP_LANES; i++)
+		http_lane_raise(&h->lane[i], cause);
+}
+
+static _Thread_local int64_t thread_cause;
+
+void
+http_set_thread_cause(int64_t cause)
+{
+	thread_cause = cause;
+}
+
+int64_t
+http_thread_cause(void)
+{
+	return thread_cause;
 }
 
 static _Thread_local enum http_prio thread_prio = HTTP_FOREGROUND;

@@ -151,4 +151,13 @@ int http_sleep_ms(struct http *h, int64_t ms) MUST_CHECK;
 void http_set_thread_prio(enum http_prio prio);
 enum http_prio http_thread_prio(void);
 
+/* What the calling thread's requests are for from now on, by a number of the
+ * caller's; 0: nothing that anybody would raise. */
+void http_set_thread_cause(int64_t cause);
+int64_t http_thread_cause(void);
+/* Somebody waits for it now: requests for it that wait for their turn in the
+ * background do so in the foreground. Those that are yet to come are as their
+ * thread is. */
+void http_raise(struct http *h, int64_t cause);
+
 #endif

@@ -18,6 +18,7 @@ struct http_call {
 	int64_t deadline_ms; /* monotonic */
 	enum http_lane lane;
 	enum http_prio prio;
+	int64_t cause; /* see http_set_thread_cause() */
 	bool is_loopback, wants_tls;
 	http_done_fn *done;
 	void *arg;

@@ -42,6 +42,22 @@ take_out(struct http_lane_state *l, struct http_call *c)
 	l->waiting_n--;
 }
 
+void
+http_lane_raise(struct http_lane_state *l, int64_t cause)
+{
+	struct http_call *next;
+
+	for (struct http_call *c = l->waiting[HTTP_BACKGROUND].head; c != NULL;
+	     c = next) {
+		next = c->next;
+		if (c->cause != cause)
+			continue;
+		take_out(l, c);
+		c->prio = HTTP_FOREGROUND;
+		http_lane_append(l, c);
+	}
+}
+
 /* Whose turn is it? */
 static struct http_call *
 first(const struct http_lane_state *l)

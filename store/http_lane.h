@@ -28,6 +28,10 @@ struct http_lane_state {
 
 void http_lane_append(struct http_lane_state *l, struct http_call *c);
 
+/* What waits in the background for this cause (not 0) goes to the end of the
+ * foreground. */
+void http_lane_raise(struct http_lane_state *l, int64_t cause);
+
 /* Take out what may start now, with at most `jobs` in flight, or what has
  * waited beyond its deadline. NULL: nothing; when only the pace is in the way,
  * *wait_ms is lowered to the time until it is not. */

@@ -25,6 +25,7 @@ struct kmsask {
 	bool is_begun, is_done;	 /* [lock] */
 	bool is_dropped;	 /* [lock] whoever is last frees it */
 	atomic_bool is_quiet;	 /* constant: as who asks */
+	int64_t cause;		 /* constant, of http_set_thread_cause() */
 	int result;		 /* [lock] */
 	enum refusal why;	 /* [lock] */
 };
@@ -202,8 +203,10 @@ run(struct pool_job *job)
 	bool is_ours;
 
 	log_set_thread_quiet(&q->is_quiet);
+	http_set_thread_cause(q->cause);
 	if (begin(q))
 		r = kmsask_now(q->asker, q->envelope, &answer, &why);
+	http_set_thread_cause(0);
 	log_set_thread_quiet(NULL);
 	is_ours = settle(q, r, &answer, why);
 	sodium_memzero(&answer, sizeof(answer));
@@ -231,6 +234,7 @@ kmsask_begin(const struct asker *a, struct envelope *e)
 	q->asker = a;
 	q->envelope = e;
 	atomic_init(&q->is_quiet, log_thread_is_quiet());
+	q->cause = http_thread_cause();
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->answered, NULL);
 	if ((q->key = slot_take(a->slots)) == NULL ||

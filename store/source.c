@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/hdrpack.h"
+#include "store/http.h"
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/opening.h"
@@ -252,6 +253,8 @@ join_locked(struct source *s, struct flight *f, enum haste haste,
 
 	if (haste == WAITING)
 		atomic_store(&f->is_quiet, false);
+	if (http_thread_prio() == HTTP_FOREGROUND)
+		http_raise(s->o.http, f->id);
 	f->waiters++;
 	while (!f->is_done)
 		pthread_cond_wait(&s->landed, &s->lock);
@@ -330,7 +333,9 @@ fly(struct source *s, struct flight *f, enum haste haste,
 		return r;
 	}
 	log_set_thread_quiet(&f->is_quiet);
+	http_set_thread_cause(f->id);
 	r = open_object(s, &op, ret);
+	http_set_thread_cause(0);
 	log_set_thread_quiet(NULL);
 	memcpy(trace->kms_request, op.kms_request, sizeof(op.kms_request));
 	if (r == 0 && (op.has_new_box || lacks_headers(s, &o)))

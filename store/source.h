@@ -24,6 +24,7 @@ struct source;
 struct message;
 
 struct source_opts {
+	struct http *http; /* of the two that follow */
 	struct s3 *s3;
 	struct kms *kms;
 	struct index *index;

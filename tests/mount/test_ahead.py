@@ -11,11 +11,11 @@ from harness import (DEADLINE, SESFS, equal, main, raises, read, sha256,
 from test_early import ask
 
 
-def filled(bench, count, *args, **kw):
+def filled(bench, count, *args, kms_rate="100000", **kw):
     """A mount where every first read asks S3 and KMS."""
     bench.cloud.generate("mail", "inbound/", count, seed=1)
     m = bench.mount("s3://mail/inbound", "--index", "envelope", "--kms-rate",
-                    "100000", *args, **kw)
+                    kms_rate, *args, **kw)
     m.sync()
     return m
 
@@ -214,6 +214,22 @@ def test_failure_joined(bench):
     t.join()
     equal(said("error"), [1, 1], "errors")
     equal(said("debug"), [0, 0], "tries that nobody waited for")
+
+
+def test_joined_goes_first(bench):
+    """A reader that comes for what is fetched ahead does not wait behind what
+    else is: KMS is asked once a second, for theirs before the others."""
+    m = filled(bench, 40, "--seal-key", "none", kms_rate="1")
+    mails = ordered(m, "directory")
+    bench.cloud.reset_counters()
+    read(mails[0])
+    t = threading.Thread(target=read, args=(mails[1],))
+    t.start()
+    until("four to be fetched ahead", lambda: gets(bench)[0] == 6)
+    read(mails[5])
+    calls = gets(bench)[1]
+    t.join()
+    assert calls <= 4, calls
 
 
 def test_no_cache(bench):

@@ -68,6 +68,24 @@ test_order(void)
 	CHECK_EQ(wait, 77);
 }
 
+/* What somebody waits for all of a sudden. */
+static void
+test_raise(void)
+{
+	static const int want[] = { 1, 2, 4, 0, 3, -1 };
+	struct http_lane_state l;
+	int64_t wait = 77;
+
+	fill(&l, "bfbbb", 0);
+	call[0].cause = 5;
+	call[1].cause = call[2].cause = call[4].cause = 6;
+	http_lane_raise(&l, 7);
+	http_lane_raise(&l, 6);
+	CHECK_EQ(l.waiting_n, 5);
+	for (size_t i = 0; i < NELEMS(want); i++)
+		CHECK_EQ_AT(i, next(&l, 0, &wait), want[i]);
+}
+
 static void
 test_jobs(void)
 {
@@ -130,6 +148,7 @@ int
 main(void)
 {
 	test_order();
+	test_raise();
 	test_jobs();
 	test_pace();
 	test_expired();
