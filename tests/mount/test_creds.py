@@ -116,8 +116,11 @@ def soak(b, source, *counters, **settings):
         # Half a life of the longest is 3 s.
         assert counts[c] >= int(SOAK_S / 6), (c, counts)
     assert counts["s3.get"] > 0 and counts["kms.decrypt"] > 0, counts
-    equal([line for line in m.log().splitlines() if "creds:" in line], [],
-          "what the log has of credentials")
+    # One attempt may fail where faults are asked for: the old ones serve.
+    equal([line for line in m.log().splitlines() if "creds:" in line and
+           not ("id_500" in settings and ("; using the old ones" in line or
+                                          line.endswith("good again")))],
+          [], "what the log has of credentials")
     m.stop()
     b.cloud.admin("reset", "reset")
 
