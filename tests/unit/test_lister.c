@@ -22,7 +22,7 @@ struct bucket {
 					  * both: a key and a token */
 	/* Numbers of requests, 0: none. */
 	unsigned fail_at, cancel_at, empty_every, repeat_at, slow_at;
-	bool ignores_start_after;
+	bool ignores_start_after, waits_for_range;
 	bool *is_absent; /* [lock] or NULL: all are there */
 	unsigned pause_us;
 	atomic_bool cancelled;
@@ -61,6 +61,20 @@ stir(struct bucket *b)
 		b->is_absent[i] = rnd(2);
 }
 
+/* Others get as long as they need to begin a range; for ever is a failure. */
+static void
+wait_for_range(struct bucket *b)
+{
+	bool is_over = false;
+
+	for (int i = 0; i < 10000 && !is_over; i++) {
+		usleep(1000);
+		pthread_mutex_lock(&b->lock);
+		is_over = b->ranges > 0;
+		pthread_mutex_unlock(&b->lock);
+	}
+}
+
 static int
 fetch(void *arg, const char *start_after, const char *token,
     struct s3_page *ret)
@@ -69,12 +83,18 @@ fetch(void *arg, const char *start_after, const char *token,
 	const char *from = b->ignores_start_after ? NULL : start_after;
 	const char *after = token != NULL ? token + 1 : from;
 	size_t at = after != NULL ? first_after(b, after) : 0;
-	bool is_empty, is_slow;
+	bool is_empty, is_slow, must_wait;
 
 	*ret = (struct s3_page){ .n = 0 };
 	usleep(b->pause_us);
 	pthread_mutex_lock(&b->lock);
 	b->requests++;
+	must_wait = b->waits_for_range && token != NULL && b->ranges == 0 &&
+	    b->requests > 2 * LISTER_ALONE;
+	pthread_mutex_unlock(&b->lock);
+	if (must_wait)
+		wait_for_range(b);
+	pthread_mutex_lock(&b->lock);
 	b->ranges += start_after != NULL && token == NULL;
 	b->both += start_after != NULL && token != NULL;
 	stir(b);
@@ -332,6 +352,7 @@ test_kinds(void)
 
 		bucket_fill(&b, (enum kind)kind, MANY);
 		b.pause_us = 300;
+		b.waits_for_range = kind != SLASHES;
 		CHECK_EQ_AT(kind, list(&b, 16, NULL, 0, &all), 0);
 		check_same((size_t)kind, &b, &all);
 		/* A tenth more, and divided, but where each page has a
