@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -153,46 +154,6 @@ finish_crypto(struct config *c, char *err)
 	return 0;
 }
 
-static int
-finish_log(struct config *c, char *err)
-{
-	enum config_level by_flag = c->debug ? config_level(c, "debug") :
-	    c->verbose ? config_level(c, "verbose") : LEVEL_NONE;
-
-	if (c->debug && c->verbose)
-		return bad(err, "--verbose and --debug exclude each other");
-	if (by_flag != LEVEL_NONE && by_flag == config_level(c, "log-level"))
-		return bad(err, "--%s and --log-level exclude each other",
-		    c->debug ? "debug" : "verbose");
-	if (by_flag > config_level(c, "log-level"))
-		c->log_level = c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-	if (c->log == NULL || strcmp(c->log, "syslog") == 0 ||
-	    c->log[0] == '/')
-		return 0;
-	if (strcmp(c->log, "stderr") != 0)
-		return bad(err, "--log: \"%.100s\" is neither stderr, syslog "
-		    "nor an absolute file name", c->log);
-	if (c->command->bit == COMMAND_MOUNT && !c->foreground)
-		return bad(err, "--log=stderr needs --foreground");
-	return 0;
-}
-
-static int
-finish_tree(struct config *c, char *err)
-{
-	if (c->delete_mode == DELETE_REMOVE)
-		return bad(err, "--delete=remove: this version never removes "
-		    "objects; use hide or refuse");
-	if (c->junk != NULL && c->index == INDEX_ENVELOPE)
-		return bad(err, "--junk needs the verdicts in the header; it "
-		    "cannot go with --index=envelope");
-	if (config_level(c, "uid") == LEVEL_NONE)
-		c->uid = geteuid();
-	if (config_level(c, "gid") == LEVEL_NONE)
-		c->gid = getegid();
-	return 0;
-}
-
 /* realpath(3) of what need not be there yet; NULL when memory ran out. */
 static char *
 resolve(const char *path)
@@ -221,10 +182,29 @@ is_below(const char *path, const char *dir)
 	    (path[len] == '/' || path[len] == '\0');
 }
 
-/* By its name, or by where symbolic links lead. */
+/* Is path, or the nearest above it that is there, in the directory `dir`? By
+ * what they are, so that neither a symbolic link nor a bind mount hides it. */
+static bool
+is_beneath(char *path, const struct stat *dir)
+{
+	struct stat st;
+
+	for (size_t len = strlen(path); len > 0;) {
+		path[len] = '\0';
+		if (stat(path, &st) == 0 && st.st_dev == dir->st_dev &&
+		    st.st_ino == dir->st_ino)
+			return true;
+		while (len > 0 && path[--len] != '/')
+			;
+	}
+	return false;
+}
+
+/* What the daemon itself writes there it would wait for in vain. */
 static bool
 is_in_mountpoint(const struct config *c, const char *path)
 {
+	struct stat dir;
 	char *real;
 	bool ret;
 
@@ -232,9 +212,52 @@ is_in_mountpoint(const struct config *c, const char *path)
 		return false;
 	real = resolve(path);
 	ret = is_below(path, c->mountpoint) ||
-	    (real != NULL && is_below(real, c->mountpoint));
+	    (real != NULL && (is_below(real, c->mountpoint) ||
+	    (stat(c->mountpoint, &dir) == 0 && is_beneath(real, &dir))));
 	free(real);
 	return ret;
+}
+
+static int
+finish_log(struct config *c, char *err)
+{
+	enum config_level by_flag = c->debug ? config_level(c, "debug") :
+	    c->verbose ? config_level(c, "verbose") : LEVEL_NONE;
+
+	if (c->debug && c->verbose)
+		return bad(err, "--verbose and --debug exclude each other");
+	if (by_flag != LEVEL_NONE && by_flag == config_level(c, "log-level"))
+		return bad(err, "--%s and --log-level exclude each other",
+		    c->debug ? "debug" : "verbose");
+	if (by_flag > config_level(c, "log-level"))
+		c->log_level = c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+	if (c->log == NULL || strcmp(c->log, "syslog") == 0)
+		return 0;
+	if (c->log[0] == '/')
+		return !is_in_mountpoint(c, c->log) ? 0 : bad(err,
+		    "--log: %s lies in the mountpoint", c->log);
+	if (strcmp(c->log, "stderr") != 0)
+		return bad(err, "--log: \"%.100s\" is neither stderr, syslog "
+		    "nor an absolute file name", c->log);
+	if (c->command->bit == COMMAND_MOUNT && !c->foreground)
+		return bad(err, "--log=stderr needs --foreground");
+	return 0;
+}
+
+static int
+finish_tree(struct config *c, char *err)
+{
+	if (c->delete_mode == DELETE_REMOVE)
+		return bad(err, "--delete=remove: this version never removes "
+		    "objects; use hide or refuse");
+	if (c->junk != NULL && c->index == INDEX_ENVELOPE)
+		return bad(err, "--junk needs the verdicts in the header; it "
+		    "cannot go with --index=envelope");
+	if (config_level(c, "uid") == LEVEL_NONE)
+		c->uid = geteuid();
+	if (config_level(c, "gid") == LEVEL_NONE)
+		c->gid = getegid();
+	return 0;
 }
 
 static int

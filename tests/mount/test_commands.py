@@ -65,6 +65,8 @@ def test_use(bench):
     cloud = bench.cloud
     os.mkdir(bench.work + "/m")
     os.symlink("m", bench.work + "/link")
+    os.mkdir(bench.work + "/other")
+    os.symlink("../m/log", bench.work + "/other/to")
     for args, says in (
             (["mount", "--jbos", "3", SOURCE, bench.work], "did you mean"),
             (["mount", "--jobs", "0", SOURCE, bench.work], "out of range"),
@@ -74,6 +76,12 @@ def test_use(bench):
             (["mount", "--state-dir", bench.work + "/m/s", SOURCE,
               bench.work + "/m"], "lies in the mountpoint"),
             (["mount", "--state-dir", bench.work + "/link/s", SOURCE,
+              bench.work + "/m"], "lies in the mountpoint"),
+            (["mount", "--log", bench.work + "/m/log", SOURCE,
+              bench.work + "/m"], "lies in the mountpoint"),
+            (["mount", "--log", bench.work + "/link/log", SOURCE,
+              bench.work + "/m"], "lies in the mountpoint"),
+            (["mount", "--log", bench.work + "/other/to", SOURCE,
               bench.work + "/m"], "lies in the mountpoint"),
             (["mount", "--endpoint-url", "http://example.com", SOURCE,
               bench.work], "not encrypted"),
