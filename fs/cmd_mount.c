@@ -116,6 +116,16 @@ is_without_credentials(struct served *s, int err, char why[CREDS_WHY_MAX])
 	return err == -EACCES && graph_is_offline(r);
 }
 
+/* Not now. An empty tree would pass for an empty mailbox, and who mounts again
+ * after a failure (systemd) would never do so. */
+static int
+begin_offline(struct served *s, int err)
+{
+	return has_objects(s->graph.index) ? 0 : log_err(err, "mount: nothing "
+	    "is known of %s yet, so there is nothing to show; mount again when "
+	    "AWS can be reached", s->c->location.url);
+}
+
 /* Only the network may be missing. */
 static int
 reach(struct served *s)
@@ -132,11 +142,11 @@ reach(struct served *s)
 	if (graph_is_offline(r)) {
 		log_warn(0, "mount: bucket %s cannot be reached now: %s",
 		    bucket, graph_error(r));
-		return 0;
+		return begin_offline(s, r);
 	}
 	if (is_without_credentials(s, r, why)) {
 		log_warn(0, "mount: no credentials yet: %s", why);
-		return 0;
+		return begin_offline(s, r);
 	}
 	return log_err(r, "mount: bucket %s: %s%s", bucket, graph_error(r),
 	    graph_advice(r));

@@ -421,6 +421,30 @@ def test_failed_mounts(bench):
     equal(os.listdir(where), [], "nothing is mounted")
 
 
+def test_nothing_known(bench):
+    """Offline, with nothing to show, is a failure and no empty mailbox."""
+    bench.cloud.generate("mail", "in/", 2)
+    where = os.path.join(bench.work, "m")
+    os.mkdir(where)
+    args = ["mount", *common(bench), SOURCE, where]
+    url = bench.env["AWS_ENDPOINT_URL"]
+    bench.env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    _, err, _ = bench.sesfs(*args, both=True, ok=(1,))
+    assert "cannot be reached now" in err, err
+    assert "nothing is known of s3://mail/in/ yet" in err, err
+    bench.env["AWS_ENDPOINT_URL"] = url
+    bench.cloud.set(s3_503=100)
+    bench.sesfs(*args, ok=(1,))
+    bench.cloud.set(s3_503=0)
+    equal(os.listdir(where), [], "nothing is mounted")
+    bench.sesfs("sync", *common(bench), SOURCE)
+    bench.env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    bench.sesfs(*args)
+    equal(len(os.listdir(where + "/new")), 2, "shown offline")
+    bench.sesfs("umount", where)
+    bench.env["AWS_ENDPOINT_URL"] = url
+
+
 def test_signals(bench):
     """SIGUSR2 makes the log talk, SIGHUP opens it anew, SIGTERM unmounts."""
     bench.cloud.generate("mail", "in/", 1)

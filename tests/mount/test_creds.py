@@ -191,13 +191,23 @@ def test_out_of_credentials(b):
 
 def test_not_there_yet(b):
     """The source of credentials comes up after the mount."""
-    prepare(b)
+    prepare(b, 20)
     b.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = \
         b.cloud.url + "/_container/open"
     b.cloud.set(id_503=100)
-    m = b.mount("s3://mail/in/", "--poll=1s")
-    assert "no credentials yet: container: HTTP 503" in m.log(), m.log()
-    equal(m.mails(), [], "nothing is known yet")
+    m = b.mount("s3://mail/in/", "--poll=1s", wait=False)
+    equal(m.process.wait(DEADLINE), 1, "exit status with an empty index")
+    m.process = None
+    b.cloud.set(id_503=0)
+    m.start()
+    m.sync()
+    m.stop()
+    b.cloud.generate("mail", "in/", 20, seed=9)
+    b.cloud.set(id_503=100)
+    m.start()
+    assert m.log().count("no credentials yet: container: HTTP 503") == 2, \
+        m.log()
+    equal(len(m.mails()), 20, "what is known")
     b.cloud.set(id_503=0)
     until("the mail", lambda: len(m.mails()) == 40)
     texts = want(b)
