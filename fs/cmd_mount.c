@@ -263,6 +263,7 @@ start(struct served *s)
 		.mountpoint = c->mountpoint,
 		.control = s->control_path,
 		.allow_other = c->allow_other,
+		.nonempty = c->nonempty,
 		.read_only = c->read_only,
 		.max_reads = 2 * (unsigned)c->jobs,
 		.on_stop = on_session_end,

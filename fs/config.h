@@ -50,7 +50,7 @@ struct config {
 	uint64_t jobs, kms_rate;
 	uint64_t uid, gid, umask;
 	uint64_t sample;
-	bool read_only, allow_other, foreground, allow_http;
+	bool read_only, allow_other, nonempty, foreground, allow_http;
 	bool fips, dual_stack, path_style, requester_pays;
 	bool verbose, debug, json, all, refused, brief, lazy;
 	bool terraform, cloudformation;

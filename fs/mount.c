@@ -1,6 +1,7 @@
 #define FUSE_USE_VERSION 312
 #include "fs/mount.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -69,9 +70,30 @@ mount_detach(const char *mountpoint, bool lazy)
 	return run_fusermount(mountpoint, lazy);
 }
 
+/* The kernel lets root mount over anything, such as /etc. */
+static int
+check_empty(const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	int r;
+
+	if (d == NULL)
+		return log_err(-errno, "mount: %s: look whether it is empty: "
+		    "%s; -o nonempty does not look", path, strerror(errno));
+	do
+		e = readdir(d);
+	while (e != NULL && (strcmp(e->d_name, ".") == 0 ||
+	    strcmp(e->d_name, "..") == 0));
+	r = e == NULL ? 0 : log_err(-ENOTEMPTY, "mount: %s: not empty; choose "
+	    "another directory, or mount over it with -o nonempty", path);
+	closedir(d);
+	return r;
+}
+
 /* Is the place free? A dead daemon's mount is cleared away. */
 static int
-check_mountpoint(const char *path)
+check_mountpoint(const char *path, bool may_hold)
 {
 	struct mountinfo info;
 	struct statvfs fs;
@@ -88,7 +110,7 @@ check_mountpoint(const char *path)
 		if ((r = mount_detach(path, true)) < 0)
 			return log_err(r, "mount: detach %s: %s", path,
 			    strerror(-r));
-		return check_mountpoint(path);
+		return check_mountpoint(path, may_hold);
 	}
 	if (stat(path, &st) < 0)
 		return log_err(-errno, "mount: %s: %s", path,
@@ -100,7 +122,7 @@ check_mountpoint(const char *path)
 	    strcmp(info.type, "fuse.sesfs") == 0)
 		return log_err(-EBUSY, "mount: %s: sesfs is mounted there "
 		    "already; sesfs umount it first", path);
-	return 0;
+	return may_hold ? 0 : check_empty(path);
 }
 
 /* ---- the session ---- */
@@ -193,7 +215,7 @@ mount_new(const struct mount_opts *o, struct mount **ret)
 	int r;
 
 	*ret = NULL;
-	if ((r = check_mountpoint(o->mountpoint)) < 0)
+	if ((r = check_mountpoint(o->mountpoint, o->nonempty)) < 0)
 		return r;
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return -ENOMEM;

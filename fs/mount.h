@@ -14,6 +14,7 @@ struct mount_opts {
 	const char *control;	/* socket path, answered to getxattr of the root
 				 * as user.sesfs.control */
 	bool allow_other, read_only;
+	bool nonempty; /* the mountpoint may hold something */
 	struct pool *pool;	/* where reads wait for S3 */
 	struct prefetch *prefetch;
 	struct audit *audit;	/* told of every open, or NULL */
@@ -27,7 +28,8 @@ struct mount_opts {
 
 /* Mount. A stale mount of a dead daemon on the mountpoint ("Transport endpoint
  * is not connected") is lazily unmounted first. -EBUSY when something live is
- * mounted there; -ENOTDIR, -EACCES, -ENODEV (no /dev/fuse) logged. */
+ * mounted there; -ENOTEMPTY; -ENOTDIR, -EACCES, -ENODEV (no /dev/fuse); all
+ * logged. */
 int mount_new(const struct mount_opts *o, struct mount **ret) MUST_CHECK;
 void mount_free(struct mount *m); /* unmounts */
 DEFINE_FREEP(struct mount, mount_free)

@@ -445,6 +445,22 @@ def test_nothing_known(bench):
     bench.env["AWS_ENDPOINT_URL"] = url
 
 
+def test_nonempty(bench):
+    """No mount over what is there, unless it is asked for."""
+    bench.cloud.generate("mail", "in/", 1)
+    where = os.path.join(bench.work, "m")
+    os.makedirs(where + "/kept")
+    args = ["mount", *common(bench), SOURCE, where]
+    _, err, _ = bench.sesfs(*args, both=True, ok=(1,))
+    assert "not empty" in err and "-o nonempty" in err, err
+    equal(os.listdir(where), ["kept"], "nothing is mounted")
+    for more in (["--nonempty"], ["-o", "nosuid,nonempty"]):
+        bench.sesfs(*args, *more)
+        equal(sorted(os.listdir(where)), ["cur", "new", "tmp"], "mounted")
+        bench.sesfs("umount", where)
+    equal(os.listdir(where), ["kept"], "what was there")
+
+
 def test_signals(bench):
     """SIGUSR2 makes the log talk, SIGHUP opens it anew, SIGTERM unmounts."""
     bench.cloud.generate("mail", "in/", 1)
