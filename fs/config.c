@@ -143,7 +143,7 @@ is_mount_word(const char *word, size_t len)
 {
 	static const char *const words[] = { "noauto", "auto", "user", "users",
 		"nouser", "_netdev", "nofail", "defaults", "exec", "noexec",
-		"suid", "nosuid", "dev", "nodev", "rw", "owner", "group" };
+		"suid", "nosuid", "dev", "nodev", "owner", "group" };
 
 	if (len >= 2 && strncmp(word, "x-", 2) == 0)
 		return true;
@@ -154,6 +154,21 @@ is_mount_word(const char *word, size_t len)
 	return false;
 }
 
+/* Of ro and rw the last one holds, as mount(8) has it. That says rw whenever
+ * nobody said anything: it takes back a ro before it, and no more. */
+static int
+set_access(struct args *a, bool is_ro)
+{
+	const struct option *o = option_find("ro", 2);
+	uint8_t *level = &a->c->level_[row(o)];
+
+	if (*level == LEVEL_ARGS) {
+		option_clear(o, a->c);
+		*level = LEVEL_NONE;
+	}
+	return is_ro ? set_long(a, "-o ", "ro", 2, NULL) : 0;
+}
+
 /* One word of -o, its backslashes removed. */
 static int
 set_word(struct args *a, const char *word)
@@ -162,6 +177,8 @@ set_word(struct args *a, const char *word)
 
 	if (*word == '\0' || is_mount_word(word, len))
 		return 0;
+	if (strcmp(word, "ro") == 0 || strcmp(word, "rw") == 0)
+		return set_access(a, word[1] == 'o');
 	return set_long(a, "-o ", word, len,
 	    word[len] == '=' ? word + len + 1 : NULL);
 }

@@ -25,7 +25,7 @@ enum config_level {
 	LEVEL_ARGS,
 };
 
-enum config_delete { DELETE_HIDE, DELETE_REFUSE, DELETE_REMOVE };
+enum config_delete { DELETE_HIDE, DELETE_REFUSE };
 enum config_index { INDEX_HEADERS, INDEX_ENVELOPE };
 
 struct config {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,17 +201,36 @@ is_beneath(char *path, const struct stat *dir)
 	return false;
 }
 
+/* Where a symbolic link to what is not there yet leads, else NULL. */
+static char *
+dangling(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char target[PATH_MAX], *ret = NULL;
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n < 0 || slash == NULL || access(path, F_OK) == 0)
+		return NULL;
+	target[n] = '\0';
+	if (asprintf(&ret, "%.*s%s", target[0] == '/' ? 0 :
+	    (int)(slash + 1 - path), path, target) < 0)
+		return NULL;
+	return ret;
+}
+
 /* What the daemon itself writes there it would wait for in vain. */
 static bool
 is_in_mountpoint(const struct config *c, const char *path)
 {
+	char *real, *target;
 	struct stat dir;
-	char *real;
 	bool ret;
 
 	if (c->mountpoint == NULL)
 		return false;
-	real = resolve(path);
+	target = dangling(path);
+	real = resolve(target != NULL ? target : path);
+	free(target);
 	ret = is_below(path, c->mountpoint) ||
 	    (real != NULL && (is_below(real, c->mountpoint) ||
 	    (stat(c->mountpoint, &dir) == 0 && is_beneath(real, &dir))));
@@ -247,9 +267,6 @@ finish_log(struct config *c, char *err)
 static int
 finish_tree(struct config *c, char *err)
 {
-	if (c->delete_mode == DELETE_REMOVE)
-		return bad(err, "--delete=remove: this version never removes "
-		    "objects; use hide or refuse");
 	if (c->junk != NULL && c->index == INDEX_ENVELOPE)
 		return bad(err, "--junk needs the verdicts in the header; it "
 		    "cannot go with --index=envelope");

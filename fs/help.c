@@ -50,8 +50,8 @@ help_command(FILE *f, const struct command *cmd)
 	fprintf(f, "sesfs %s [options] %s\n    %s\n\n", cmd->name, cmd->args,
 	    cmd->help);
 	if (cmd->bit & COMMANDS_SOURCE)
-		fputs("  -o NAME[=VALUE],...          any of these by its "
-		      "name, as mount(8) does\n", f);
+		fprintf(f, "%-*s%s\n", COLUMN, "  -o NAME[=VALUE],...",
+		    "any of these by its name, as mount(8) does");
 	for (size_t i = 0; i < n; i++)
 		if (t[i].commands & cmd->bit)
 			help_option(f, &t[i]);

@@ -24,6 +24,9 @@ bucket_fault(const char *b, size_t len)
 {
 	if (len < 3 || len > 63)
 		return "a bucket name has 3 to 63 characters";
+	for (size_t i = 0; i < len; i++)
+		if (b[i] >= 'A' && b[i] <= 'Z')
+			return "a bucket name has no capital letters";
 	if (!is_label_char(b[0]) || !is_label_char(b[len - 1]))
 		return "a bucket name begins and ends with a letter or digit";
 	for (size_t i = 0; i < len; i++) {

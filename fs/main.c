@@ -143,6 +143,26 @@ wants_help(int argc, char **argv)
 	return false;
 }
 
+/* Asked as other programs are asked, or of one command. */
+static bool
+wants_version(int argc, char **argv)
+{
+	if (strcmp(argv[0], "version") == 0)
+		return true;
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--version") == 0 ||
+		    (i == 0 && strcmp(argv[i], "-V") == 0))
+			return true;
+	return false;
+}
+
+static int
+version(void)
+{
+	puts("sesfs " SESFS_VERSION);
+	return 0;
+}
+
 /* `sesfs SOURCE MOUNTPOINT -o ...`: how mount.fuse3 calls a file system. */
 static bool
 is_mount_call(int argc, char **argv)
@@ -166,10 +186,8 @@ main(int argc, char **argv)
 		help_commands(stderr);
 		return EXIT_USE;
 	}
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		puts("sesfs " SESFS_VERSION);
-		return 0;
-	}
+	if (wants_version(argc - 1, argv + 1))
+		return version();
 	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
 	    strcmp(argv[1], "-h") == 0)
 		return help(argc > 2 ? argv[2] : NULL);

@@ -12,6 +12,7 @@
 #include "crypto/envelope.h"
 #include "fs/value.h"
 #include "store/endpoint.h"
+#include "store/kms_arn.h"
 
 static bool
 is_name(const char *want, const char *name, size_t len)
@@ -297,12 +298,18 @@ set_path(const char *text, char **field, char *why)
 	return 0;
 }
 
+static bool
+is_account(const char *text)
+{
+	return strlen(text) == 12 && strspn(text, "0123456789") == 12;
+}
+
 static int
 set_account(const char *text, char **field, char *why)
 {
 	char buf[64];
 
-	if (strlen(text) != 12 || strspn(text, "0123456789") != 12)
+	if (!is_account(text))
 		return no(why, -EINVAL,
 		    "\"%s\" is not an AWS account id (12 digits)",
 		    shown(text, buf));
@@ -343,6 +350,7 @@ static bool
 is_kms_key(const char *text)
 {
 	size_t len = strlen(text);
+	struct kms_arn arn;
 
 	if (len < 7 || len > 255)
 		return false;
@@ -351,9 +359,8 @@ is_kms_key(const char *text)
 		    strchr(":/_-", text[i]) == NULL)
 			return false;
 	if (strncmp(text, "arn:", 4) == 0)
-		return strstr(text, ":kms:") != NULL &&
-		    (strstr(text, ":key/") != NULL ||
-			strstr(text, ":alias/") != NULL);
+		return kms_arn_parse(text, &arn) &&
+		    is_account(arn.account);
 	if (strncmp(text, "alias/", 6) == 0)
 		return true;
 	return strncmp(text, "mrk-", 4) == 0 ||

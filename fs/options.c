@@ -95,7 +95,7 @@ static const struct option table[] = {
 	    "what is learnt of a message when it arrives",
 	    COMMANDS_SOURCE, false },
 	{ "delete", 0, NULL, OPTION_CHOICE, AT(delete_mode), 0, 0,
-	    "hide|refuse|remove", "hide", NULL, NULL,
+	    "hide|refuse", "hide", NULL, NULL,
 	    "what removing a message does", COMMAND_MOUNT | COMMAND_POLICY,
 	    false },
 	{ "read-only", 0, "ro", OPTION_BOOL, AT(read_only), 0, 0, NULL, "no",

@@ -85,7 +85,11 @@ def test_use(bench):
               bench.work + "/m"], "lies in the mountpoint"),
             (["mount", "--endpoint-url", "http://example.com", SOURCE,
               bench.work], "not encrypted"),
-            (["sync", "s3://UPPER"], "bucket name"),
+            (["sync", "s3://UPPER/x"], "no capital letters"),
+            (["sync", "--kms-key", "arn:aws:kms:us-east-1:12:key/x", SOURCE],
+             "not a KMS key"),
+            (["mount", "--delete", "remove", SOURCE, bench.work],
+             "not one of hide|refuse"),
             (["sync", "--profile", "nosuch", SOURCE], "nosuch"),
             (["ls", SOURCE, "frm=x"], "did you mean from?"),
             (["ls", "--brief", SOURCE, "from=x"], "--brief"),
@@ -100,7 +104,8 @@ def test_use(bench):
     equal(cloud.count("s3.") + cloud.count("kms."), 0, "requests")
     for args in ([], ["help"], ["mount", "--help"], ["--version"]):
         bench.sesfs(*args, ok=(0, 2))
-    assert bench.sesfs("--version").startswith("sesfs ")
+    for args in (["--version"], ["version"], ["mount", "--version"]):
+        assert bench.sesfs(*args).startswith("sesfs "), args
 
 
 def test_sync(bench):

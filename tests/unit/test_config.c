@@ -39,6 +39,7 @@ static const struct {
 	{ "mount", "s3://b m --jobs 5 --region=eu-west-1 -f -v" },
 	{ "mount", "s3://b m -fv -o jobs=5,region=eu-west-1,allow_other" },
 	{ "mount", "s3://b m -ojobs=5,ro,noauto,_netdev,x-systemd.foo=1,rw" },
+	{ "mount", "s3://b m -o ro,rw -o ro,ro --nonempty" },
 	{ "mount", "s3://b m -o defaults,nosuid,nodev,noexec,uid=0,umask=022" },
 	{ "mount", "--jobs 5 -- s3://b -m" },
 	{ "mount", "s3://b m --read-only=no --fips=yes" },
@@ -81,6 +82,9 @@ static const struct {
 	{ "mount", "s3://b m --poll 0", "out of range" },
 	{ "mount", "s3://b m --poll often", "not a time" },
 	{ "mount", "s3://b m --umask 0778", "not an octal number" },
+	{ "mount", "s3://b m --delete remove", "not one of hide|refuse" },
+	{ "mount", "s3://b m --kms-key arn:aws:kms:us-east-1:12:key/x",
+	    "not a KMS key" },
 	{ "mount", "s3://b m --umask 1000", "out of range (0 to 777)" },
 	{ "mount", "s3://b m --index header", "not one of headers|envelope" },
 	{ "mount", "s3://b m --read-only=maybe", "neither yes nor no" },
@@ -197,7 +201,6 @@ static const struct {
 	{ "mount", "s3://b m --kms-key account", NULL },
 	{ "mount", "s3://b m --kms-key account --kms-key alias/x",
 	    "\"account\" means every" },
-	{ "mount", "s3://b m --delete remove", "never removes" },
 	{ "mount", "s3://b m --delete refuse", NULL },
 	{ "mount", "s3://b m --junk Junk --index envelope", "--junk needs" },
 	{ "mount", "s3://b m -v -d", "exclude each other" },
@@ -249,6 +252,14 @@ test_defaults(void)
 	CHECK_EQ(c.crypto, CRYPTO_AUTO);
 	CHECK(c.seal_key == NULL && c.junk == NULL && !c.read_only);
 	CHECK_STR(c.inbox, "");
+	config_free(&c);
+
+	/* the last of ro and rw holds */
+	CHECK_EQ(parse(&c, "mount", "s3://b m -o ro,rw", err), 0);
+	CHECK(!c.read_only);
+	config_free(&c);
+	CHECK_EQ(parse(&c, "mount", "s3://b m -o rw,ro", err), 0);
+	CHECK(c.read_only);
 	config_free(&c);
 
 	CHECK_EQ(parse(&c, "mount", "s3://b m --fips -d --kms-key alias/x",
