@@ -56,10 +56,17 @@ __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 	return __real_pthread_cond_wait(c, m);
 }
 
+struct client {
+	struct sync *sync;
+	int result;
+};
+
 static void *
 wait_for_pass(void *arg)
 {
-	CHECK_EQ(sync_wait(arg), -ECANCELED);
+	struct client *c = arg;
+
+	c->result = sync_wait(c->sync);
 	return NULL;
 }
 
@@ -68,15 +75,19 @@ wait_for_pass(void *arg)
 static void
 test_no_thread(void)
 {
+	struct client early = { .result = 0 };
+	pthread_t thread;
 	struct sync *s;
-	pthread_t early;
 
 	CHECK_EQ(sync_new(&(struct sync_opts){ .prefix = "" }, &s), 0);
-	CHECK_EQ(__real_pthread_create(&early, NULL, wait_for_pass, s), 0);
+	early.sync = s;
+	CHECK_EQ(__real_pthread_create(&thread, NULL, wait_for_pass, &early),
+	    0);
 	while (!atomic_load(&is_waiting))
 		sched_yield();
 	CHECK_EQ(sync_start(s), -EAGAIN);
-	pthread_join(early, NULL);
+	pthread_join(thread, NULL);
+	CHECK_EQ(early.result, -ECANCELED);
 	CHECK_EQ(sync_wait(s), -ECANCELED);
 	sync_free(s);
 }
