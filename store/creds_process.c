@@ -48,6 +48,14 @@ process_fetch(void *arg, struct creds_value *ret, char why[CREDS_WHY_MAX])
 	struct buf out = BUF_INIT(OUTPUT_MAX);
 	int r;
 
+	if (command == NULL && awsconf_get(p->conf, p->profile,
+	    "login_session") != NULL) {
+		snprintf(why, CREDS_WHY_MAX, "the login of aws login is not "
+		    "read; add credential_process = aws configure "
+		    "export-credentials --profile %.60s --format process",
+		    p->profile);
+		return -EINVAL;
+	}
 	if (command == NULL) {
 		snprintf(why, CREDS_WHY_MAX, "profile %s has none", p->profile);
 		return -ENOENT;

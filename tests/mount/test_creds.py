@@ -31,6 +31,8 @@ source_profile = keys
 [profile chain]
 {ROLE}chained
 source_profile = role
+[profile login]
+login_session = arn:aws:iam::123456789012:user/test
 [profile mfa]
 {ROLE}mfa
 source_profile = keys
@@ -232,6 +234,19 @@ def test_refused_at_the_start(b):
     until("the mail", lambda: len(m.mails()) == 40)
     out = b.sesfs("check", *b.common(m.state + "2"), "s3://mail/in/")
     assert "(from IAM Identity Center, profile sso)" in out, out
+
+
+def test_login_session(b):
+    """What `aws login` left is not read, and nothing else is taken for it."""
+    prepare(b, 1)
+    b.env["AWS_PROFILE"] = "login"
+    b.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = \
+        b.cloud.url + "/_container/open"
+    _, err, _ = b.sesfs("sync", *b.common(b.work + "/state"), "s3://mail/in/",
+                        ok=(1,), both=True)
+    assert ("credential_process = aws configure export-credentials "
+            "--profile login --format process") in err, err
+    equal(b.cloud.count("container"), 0, "other sources asked")
 
 
 def test_login_again(b):
