@@ -571,6 +571,14 @@ graph_error(int err)
 	case -ENETUNREACH:
 		return "a proxy refuses, or something else answers instead "
 		       "of AWS";
+	/* Every trouble with a connection, whatever errno has it for. */
+	case -ECONNRESET:
+	case -ECONNREFUSED:
+		return "no connection, or it broke off (the line before this "
+		       "one says how)";
+	case -EPROTO:
+		return "what answered makes no sense (the line before this one "
+		       "says how)";
 	default:
 		return strerrordesc_np(-err);
 	}
