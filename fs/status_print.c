@@ -34,9 +34,21 @@ print_text(FILE *f, const char *label, const char *text)
 	fputc('\n', f);
 }
 
-static void
-print_objects(FILE *f, const json_t *o)
+/* Has everything been looked at, and nothing opened? */
+static bool
+has_opened_none(const json_t *doc, const json_t *o)
 {
+	const json_t *sync = json_object_get(doc, "sync");
+
+	return control_u64(o, "ready") == 0 &&
+	    control_u64(o, "refused") + control_u64(o, "pending") > 0 &&
+	    strcmp(string(sync, "phase"), "idle") == 0;
+}
+
+static void
+print_objects(FILE *f, const json_t *doc)
+{
+	const json_t *o = json_object_get(doc, "objects");
 	char size[32];
 
 	print_label(f, "messages");
@@ -44,6 +56,9 @@ print_objects(FILE *f, const json_t *o)
 	    " refused\n", control_u64(o, "ready"),
 	    progress_size(control_u64(o, "plain_bytes"), size),
 	    control_u64(o, "pending"), control_u64(o, "refused"));
+	if (has_opened_none(doc, o))
+		fprintf(f, "%-11s not one could be opened; sesfs check says "
+		    "what is missing\n", "");
 }
 
 static void
@@ -201,7 +216,7 @@ status_print(FILE *f, const json_t *doc)
 	    progress_time(control_u64(doc, "uptime_s"), t),
 	    json_is_true(json_object_get(doc, "read_only")) ? ", read-only" :
 							      "");
-	print_objects(f, json_object_get(doc, "objects"));
+	print_objects(f, doc);
 	print_refused(f, doc);
 	print_sync(f, json_object_get(doc, "sync"));
 	print_counts(f, "requests", json_object_get(doc, "requests"));

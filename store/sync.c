@@ -108,6 +108,23 @@ reconsider(struct sync *s, bool is_asked)
 	return index_meta_set(s->o.index, "policy", now, sizeof(now));
 }
 
+/* An empty tree says nothing of a key that is denied. */
+static bool
+has_opened_none(const struct sync_progress *p)
+{
+	return p->done > 0 && p->refused + p->failed == p->done;
+}
+
+static void
+warn_of_none(const struct sync_progress *p)
+{
+	if (!has_opened_none(p) || p->is_mixed)
+		return;
+	log_warn(0, "sync: not one of %llu objects could be opened: %s; sesfs "
+	    "check says what is missing", (unsigned long long)p->done,
+	    p->error < 0 ? strerror(-p->error) : refusal_name(p->why));
+}
+
 static int
 pass(struct sync *s, bool is_asked)
 {
@@ -198,6 +215,8 @@ thread_main(void *arg)
 		if ((r = run(s, is_asked)) < 0 && r != -EINTR)
 			log_warn(r, "sync: pass over s3 prefix \"%s\": %s",
 			    s->o.prefix, strerror(-r));
+		if (s->passes_begun == 1)
+			warn_of_none(&s->p);
 		pthread_mutex_lock(&s->lock);
 		s->passes_ended = s->passes_begun;
 		pthread_cond_broadcast(&s->changed);

@@ -23,6 +23,11 @@ struct sync_progress {
 	uint64_t added, replaced, removed;
 	uint64_t todo, done;	      /* objects to look at this pass */
 	uint64_t refused, failed;     /* of done */
+	/* Why those that were not opened were not, if it is one cause: an
+	 * error, or else a refusal. */
+	int error;
+	enum refusal why;
+	bool is_mixed;
 	uint64_t bytes;		      /* fetched this pass */
 	int64_t started_ms, now_ms;   /* monotonic */
 };

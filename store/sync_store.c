@@ -46,9 +46,21 @@ unless_changed(int r)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* Is it always the same that goes wrong? Before it is counted. */
+static void
+blame(struct sync *s, const struct sync_result *r)
+{
+	if (s->p.refused + s->p.failed > 0 &&
+	    (s->p.error != r->error || s->p.why != r->why))
+		s->p.is_mixed = true;
+	s->p.error = r->error;
+	s->p.why = r->why;
+}
+
 static int
 store_failure(struct sync *s, const struct sync_result *r)
 {
+	blame(s, r);
 	s->p.failed++;
 	/* Gone or replaced: the next listing says what is there now. When the
 	 * pass ends for all, none of them is to blame. */
@@ -68,6 +80,7 @@ store_refusal(struct sync *s, const struct sync_result *r)
 {
 	int e;
 
+	blame(s, r);
 	s->p.refused++;
 	log_warn(-EBADMSG, "sync: refuse %s: %s", r->object.key,
 	    refusal_name(r->why));

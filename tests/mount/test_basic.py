@@ -456,6 +456,21 @@ def test_errors(bench):
     until("KMS to be asked again", lambda: can_read(p))
 
 
+def test_none_opens(bench):
+    """A key that is denied is told of once, where one looks."""
+    bench.cloud.generate("mail", "in/", 5)
+    bench.cloud.set(deny="kms:Decrypt")
+    m = bench.mount("s3://mail/in")
+    says = "not one of 5 objects could be opened: KMS_ACCESS; sesfs check"
+    until("the warning", lambda: says in m.log())
+    assert "not one could be opened" in bench.sesfs("status", m.path)
+    bench.cloud.set(allow="kms:Decrypt")
+    m.sync()
+    equal(m.log().count("not one of"), 1, "warnings")
+    assert "not one" not in bench.sesfs("status", m.path)
+    equal(len(m.mails()), 5, "shown")
+
+
 def test_several_keys(bench):
     """A key that is denied does not stand before the one that opens."""
     bench.cloud.generate("mail", "inbound/", 3, seed=1)
