@@ -125,6 +125,16 @@ warn_of_none(const struct sync_progress *p)
 	    p->error < 0 ? strerror(-p->error) : refusal_name(p->why));
 }
 
+/* Whatever waits is due at once. */
+static int
+hurry(struct sync *s)
+{
+	int r = index_hurry(s->o.index);
+
+	return r < 0 ? r : index_retry_due(s->o.index, KMS_ACCESS,
+	    stamp_now_unix());
+}
+
 static int
 pass(struct sync *s, bool is_asked)
 {
@@ -132,12 +142,21 @@ pass(struct sync *s, bool is_asked)
 
 	s->p = (struct sync_progress){
 		.started_ms = stamp_now_ms() };
+	s->is_up_again = false;
 	if ((r = reconsider(s, is_asked)) < 0 ||
 	    (r = sync_list(s)) < 0)
 		return r;
-	if ((r = sync_look(s)) == 0 && s->p.failed > 0)
-		r = -EAGAIN;
-	return r;
+	/* What waits longer and longer waits for AWS, which works again: when
+	 * it lists after it did not, or opens the first after none. */
+	if (s->has_failed && (r = hurry(s)) < 0)
+		return r;
+	s->has_failed = false;
+	if ((r = sync_look(s)) == 0 && s->is_up_again &&
+	    (r = hurry(s)) == 0)
+		r = sync_look(s);
+	if (s->p.done > 0)
+		s->is_down = has_opened_none(&s->p);
+	return r == 0 && s->p.failed > 0 ? -EAGAIN : r;
 }
 
 /* What a listing takes: as the last one; before that, the pages of what the
@@ -162,6 +181,7 @@ run(struct sync *s, bool is_asked)
 
 	if (atomic_load(&s->cancelled))
 		r = -EINTR;
+	s->has_failed = r < 0 && r != -EAGAIN;
 	s->p.phase = SYNC_IDLE;
 	sync_report(s, true);
 	lists = lists_of_a_pass(s);

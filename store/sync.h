@@ -4,8 +4,9 @@
  * look at every pending object (source_examine) with many workers; hand what
  * is ready to `deliver` in batches ordered by arrival. A pass interrupted at
  * any point loses nothing: pending objects are in the index, the next pass
- * goes on. What failed is tried again at growing intervals, and by any pass
- * that somebody asked for (the first, sync_run, sync_wait). One
+ * goes on. What failed is tried again at growing intervals, by any pass that
+ * somebody asked for (the first, sync_run, sync_wait), and once when AWS works
+ * again: a listing after one that failed, a message after none opened. One
  * thread of its own between passes; listers and workers live for a pass. */
 #ifndef SESFS_STORE_SYNC_H
 #define SESFS_STORE_SYNC_H

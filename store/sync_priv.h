@@ -26,6 +26,10 @@ struct sync {
 	struct sync_progress p;	 /* the pass's thread; copied into status */
 	uint64_t lists;		 /* the pass's thread: requests that the last
 				  * whole listing took, 0 before the first */
+	bool has_failed;	 /* the pass's thread: the last one did */
+	bool is_down;		 /* the pass's thread: the last that looked at
+				  * something opened nothing */
+	bool is_up_again;	 /* the pass's thread: then something opened */
 	bool is_undivided;	 /* the pass's thread: S3 lists from the start
 				  * whatever it is asked (see lister.h) */
 };

@@ -129,6 +129,7 @@ sync_store(struct sync *s, struct sync_result *res, size_t n)
 	if (r == 0 && ready > 0) {
 		qsort(a, ready, sizeof(*a), by_arrival);
 		r = s->o.deliver(s->o.arg, a, ready);
+		s->is_up_again |= s->is_down;
 	}
 	free(a);
 	for (size_t i = 0; i < n; i++)

@@ -471,6 +471,19 @@ def test_none_opens(bench):
     equal(len(m.mails()), 5, "shown")
 
 
+def test_works_again(bench):
+    """What waits to be tried again does not when another message opens."""
+    bench.cloud.generate("mail", "in/", 5)
+    bench.cloud.set(deny="kms:Decrypt")
+    m = bench.mount("s3://mail/in", "--poll=1s")
+    until("the refusals", lambda: "not one of 5 objects" in m.log())
+    equal(m.status()["objects"]["refused"], 5, "refused")
+    bench.cloud.set(allow="kms:Decrypt")
+    bench.cloud.generate("mail", "in/", 1, seed=2)
+    # Each by itself would wait for a minute at least.
+    until("all of them", lambda: len(m.mails()) == 6, 45)
+
+
 def test_several_keys(bench):
     """A key that is denied does not stand before the one that opens."""
     bench.cloud.generate("mail", "inbound/", 3, seed=1)
