@@ -14,7 +14,10 @@
 static void
 check_creds(struct check *k)
 {
-	char why[CREDS_WHY_MAX];
+	struct check_finding f = { "identity", CHECK_MISSING, "credentials",
+		NULL, "see CREDENTIALS in sesfs(1)" };
+	const struct awserr *e = &aws_outcome()->error;
+	char why[CREDS_WHY_MAX], action[AWSERR_ACTION_MAX];
 	struct creds_value v;
 
 	k->has_creds = creds_get(k->g.creds, &v) == 0;
@@ -23,9 +26,11 @@ check_creds(struct check *k)
 		return;
 	if (creds_failure(k->g.creds, why) == 0)
 		snprintf(why, sizeof(why), "there are none");
-	check_quote(k, &(struct check_finding){ "identity", CHECK_MISSING,
-	    "credentials", NULL, "see CREDENTIALS in sesfs(1)" },
-	    "no credentials", why);
+	/* A role may be refused for a wrong code, too. */
+	if (strstr(e->message, "is not authorized") != NULL &&
+	    awserr_is_denied(e, "sts:AssumeRole", action))
+		f.missing = action;
+	check_quote(k, &f, "no credentials", why);
 }
 
 /* STS answers everybody, unless a policy says that it may not; what it does not

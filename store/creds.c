@@ -186,8 +186,8 @@ ask_all(struct creds *c)
 		const char *list = buf_str(&tried);
 
 		snprintf(c->why, sizeof(c->why), "none found (see "
-		    "CREDENTIALS in sesfs(1)), tried %s",
-		    list != NULL ? list : "nothing");
+		    "CREDENTIALS in sesfs(1)), tried %s (%.160s)",
+		    list != NULL ? list : "nothing", why);
 	}
 	buf_free(&tried);
 	return r;
@@ -288,6 +288,19 @@ has_valid_locked(const struct creds *c, int64_t now)
 	    (c->current->expires_unix == 0 || now < c->current->expires_unix);
 }
 
+/* The same, but for a request's id, which is another each time? */
+static bool
+is_same_failure(const char *a, const char *b)
+{
+	static const char mark[] = "(request ";
+	const char *id_a = strstr(a, mark), *id_b = strstr(b, mark);
+
+	if (id_a == NULL || id_b == NULL || id_a - a != id_b - b)
+		return strcmp(a, b) == 0;
+	return strncmp(a, b, (size_t)(id_a - a)) == 0 &&
+	    strcmp(id_a + strcspn(id_a, ")"), id_b + strcspn(id_b, ")")) == 0;
+}
+
 static void
 fail_locked(struct creds *c, int err)
 {
@@ -301,7 +314,7 @@ fail_locked(struct creds *c, int err)
 		c->renew_unix = c->retry_unix;
 	snprintf(c->failure, sizeof(c->failure), "%.*s%s", CREDS_WHY_MAX - 40,
 	    c->why, had && !is_valid ? " (the old ones have expired)" : "");
-	if (strcmp(c->failure, c->logged) == 0)
+	if (is_same_failure(c->failure, c->logged))
 		return;
 	memcpy(c->logged, c->failure, sizeof(c->logged));
 	if (is_valid)

@@ -20,7 +20,7 @@
 #define CREDS_KEY_ID_MAX 160 /* bytes with the zero */
 #define CREDS_SECRET_MAX 256
 #define CREDS_TOKEN_MAX 8192
-#define CREDS_WHY_MAX 320
+#define CREDS_WHY_MAX 640
 #define CREDS_NAME_MAX 96
 
 struct creds;

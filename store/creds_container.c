@@ -113,6 +113,16 @@ get_token(const struct container *k, struct buf *ret, const char **ret_token,
 	return 0;
 }
 
+static void
+advise(char why[CREDS_WHY_MAX])
+{
+	size_t len = strlen(why);
+
+	snprintf(why + len, CREDS_WHY_MAX - len, "; give the token that it "
+	    "wants: AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, or the variable "
+	    "without _FILE");
+}
+
 static int
 ask_endpoint(const struct container *k, const struct endpoint *e,
     const char *path, const char *token, struct creds_value *ret,
@@ -136,11 +146,14 @@ ask_endpoint(const struct container *k, const struct endpoint *e,
 	struct http_reply reply;
 	int r = creds_http(&c, &reply, why);
 
-	if (r == 0 && reply.status != 200)
+	if (r == 0 && reply.status != 200) {
 		r = creds_http_refused(&reply, why);
-	else if (r == 0)
+		if (r == -EACCES)
+			advise(why);
+	} else if (r == 0) {
 		r = creds_json_parse(CREDS_JSON_METADATA, (struct slice){
 		    reply.body.ptr, reply.body.len }, ret, why);
+	}
 	http_reply_free(&reply);
 	return r;
 }

@@ -123,8 +123,8 @@ creds_http_refused(const struct http_reply *r, char why[CREDS_WHY_MAX])
 	if (body.len > 0 && body.ptr[0] == '{')
 		creds_json_error(body, text, sizeof(text));
 	else if (awserr_parse_body(body, &e))
-		snprintf(text, sizeof(text), "%s: %.160s", e.code, e.message);
-	snprintf(why, CREDS_WHY_MAX, "HTTP %d%s%.230s", r->status,
+		snprintf(text, sizeof(text), "%s: %.300s", e.code, e.message);
+	snprintf(why, CREDS_WHY_MAX, "HTTP %d%s%.400s", r->status,
 	    text[0] != '\0' ? ": " : "", text);
 	return r->status == 401 || r->status == 403 ? -EACCES : -EIO;
 }

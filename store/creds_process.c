@@ -35,7 +35,8 @@ run(const char *command, struct buf *out, char why[CREDS_WHY_MAX])
 	else if (r < 0)
 		snprintf(why, CREDS_WHY_MAX, "%s", strerror(-r));
 	else if (r > 0)
-		snprintf(why, CREDS_WHY_MAX, "exit status %d", r);
+		snprintf(why, CREDS_WHY_MAX, "exit status %d; run the "
+		    "command by hand: its standard error says why", r);
 	return r > 0 ? -EIO : r;
 }
 

@@ -243,7 +243,8 @@ check_source(struct creds_role *role, char why[CREDS_WHY_MAX])
 	if (r == 0)
 		return 0;
 	r = creds_failure(role->source, reason);
-	snprintf(why, CREDS_WHY_MAX, "its source: %.240s", reason);
+	snprintf(why, CREDS_WHY_MAX, "its source: %.*s",
+	    CREDS_WHY_MAX - 16, reason);
 	return r == -ENOENT || r == 0 ? -EACCES : r;
 }
 

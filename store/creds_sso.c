@@ -35,6 +35,18 @@ struct sso {
 
 /* ---- configuration ---- */
 
+static bool
+has_session(const struct sso *s)
+{
+	static const char *const keys[] = { "sso_start_url", "sso_region" };
+
+	for (size_t i = 0; i < NELEMS(keys); i++)
+		if (awsconf_section_get(s->setup.conf, "sso-session",
+			s->session, keys[i], NULL) != NULL)
+			return true;
+	return false;
+}
+
 /* A setting of the session if there is one, else of the profile; the profile
  * may repeat it, but not differ. Returns false with why. */
 static bool
@@ -45,7 +57,12 @@ shared(const struct sso *s, const char *key, const char **ret,
 
 	*ret = s->session == NULL ? own : awsconf_section_get(s->setup.conf,
 	    "sso-session", s->session, key, NULL);
-	if (*ret == NULL)
+	if (s->session != NULL && !has_session(s))
+		snprintf(why, CREDS_WHY_MAX, "there is no [sso-session "
+		    "%.80s] in %.200s; mend sso_session, or run: aws "
+		    "configure sso-session", s->session,
+		    awsconf_config_path(s->setup.conf));
+	else if (*ret == NULL)
 		snprintf(why, CREDS_WHY_MAX, "%s is not set%s%.80s", key,
 		    s->session != NULL ? " in sso-session " : "",
 		    s->session != NULL ? s->session : "");

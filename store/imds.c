@@ -119,6 +119,20 @@ nobody(const struct imds *m, int err, char why[CREDS_WHY_MAX])
 	return m->is_configured || err == -ECANCELED ? err : -ENOENT;
 }
 
+/* It answers 403 to everybody when it is switched off. */
+static int
+refused(const struct http_reply *r, char why[CREDS_WHY_MAX])
+{
+	int err = creds_http_refused(r, why);
+	size_t len = strlen(why);
+
+	if (r->status == 403)
+		snprintf(why + len, CREDS_WHY_MAX - len, "; the metadata "
+		    "service of the instance is switched off: aws ec2 "
+		    "modify-instance-metadata-options --http-endpoint enabled");
+	return err;
+}
+
 static int
 get_token(struct imds *m, char why[CREDS_WHY_MAX])
 {
@@ -147,7 +161,7 @@ get_token(struct imds *m, char why[CREDS_WHY_MAX])
 	else if (reply.status == 200)
 		r = copy_line(&reply, m->token, sizeof(m->token), why);
 	else
-		r = creds_http_refused(&reply, why);
+		r = refused(&reply, why);
 	http_reply_free(&reply);
 	return r;
 }
@@ -223,6 +237,9 @@ get_credentials(const struct imds *m, struct creds_value *ret,
 	struct http_reply reply;
 	int r = get_line(m, ROLES, role, sizeof(role), why);
 
+	if (r == -ENOENT)
+		snprintf(why, CREDS_WHY_MAX, "no role is attached to the "
+		    "instance");
 	if (r < 0)
 		return r;
 	if (!imds_is_role((struct slice){ (const uint8_t *)role,

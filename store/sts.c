@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crypto/sigv4.h"
+#include "store/awscause.h"
 #include "store/creds_http.h"
 #include "store/log.h"
 #include "store/stamp.h"
@@ -169,7 +170,39 @@ take_credentials(const struct http_reply *h, struct creds_value *ret,
 	return r;
 }
 
-/* Without the request's id, which would make each failure a new one. */
+/* What to do about a role that STS does not give. */
+static const char *
+role_advice(const struct awserr *e, bool is_web)
+{
+	const struct awscause *c = awscause_of(e->code);
+
+	if (is_web && strcmp(e->code, "ExpiredTokenException") == 0)
+		return "have the token in its file renewed";
+	if (strcmp(e->code, "InvalidIdentityToken") == 0)
+		return "IAM must know the identity provider that made the "
+		    "token, and its audience";
+	if (strstr(e->message, "MultiFactorAuthentication") != NULL)
+		return "give the code that the device of mfa_serial shows "
+		    "now; each is good once";
+	if (strcmp(e->code, "AccessDenied") == 0)
+		return is_web ? "the role's trust policy must allow "
+		    "sts:AssumeRoleWithWebIdentity to this provider, audience "
+		    "and subject" : "allow sts:AssumeRole on the role, and "
+		    "see its trust policy: whom it trusts, with which "
+		    "external_id, whether with mfa_serial";
+	return c != NULL ? c->advice : NULL;
+}
+
+static void
+advise(const struct awserr *e, bool is_web, char why[CREDS_WHY_MAX])
+{
+	const char *advice = role_advice(e, is_web);
+	size_t len = strlen(why);
+
+	if (advice != NULL)
+		snprintf(why + len, CREDS_WHY_MAX - len, "; %s", advice);
+}
+
 static void
 explain(const struct aws_reply *reply, char why[CREDS_WHY_MAX])
 {
@@ -178,8 +211,9 @@ explain(const struct aws_reply *reply, char why[CREDS_WHY_MAX])
 	if (e->status == 0)
 		snprintf(why, CREDS_WHY_MAX, "STS: %.240s", reply->http.why);
 	else
-		snprintf(why, CREDS_WHY_MAX, "STS: %s: %.160s", e->code,
-		    e->message);
+		snprintf(why, CREDS_WHY_MAX, "STS: %s: %.300s (request %s)",
+		    e->code, e->message, e->request_id);
+	advise(e, false, why);
 }
 
 int
@@ -209,6 +243,7 @@ sts_assume_role_with_web_identity(const struct sts_opts *o, struct http *http,
 {
 	struct buf form = BUF_INIT(FORM_MAX);
 	struct http_reply reply = { .status = 0 };
+	struct awserr error;
 	struct endpoint e;
 	struct creds_http c = { .http = http, .endpoint = &e, .method = "POST",
 		.path = "/", .header = form_header,
@@ -221,10 +256,13 @@ sts_assume_role_with_web_identity(const struct sts_opts *o, struct http *http,
 	    (r = make_form(role, &form)) == 0) {
 		c.body = (struct slice){ form.ptr, form.len };
 		r = creds_http(&c, &reply, why);
-		if (r == 0 && reply.status != 200)
+		if (r == 0 && reply.status != 200) {
 			r = creds_http_refused(&reply, why);
-		else if (r == 0)
+			awserr_parse(&reply, &error);
+			advise(&error, true, why);
+		} else if (r == 0) {
 			r = take_credentials(&reply, ret, why);
+		}
 	}
 	buf_free(&form);
 	http_reply_free(&reply);

@@ -24,6 +24,12 @@ invalid(struct request *req, const char *what)
 static void
 denied(struct cloud *c, struct request *req, const char *role)
 {
+	/* What a role asks for besides is refused with other words. */
+	if (sts_form(req, "TokenCode") != NULL) {
+		sts_error(req, 403, "AccessDenied", "MultiFactorAuthentication "
+		    "failed with invalid MFA one time pass code.");
+		return;
+	}
 	sts_error(req, 403, "AccessDenied", arena_fmt(&req->arena,
 	    "User: %s is not authorized to perform: %s on resource: %s",
 	    permit_caller(c, req), op_action(req->op), role));

@@ -208,6 +208,73 @@ def test_credentials(bench):
         is_as(report, "clock", "ok")
 
 
+BROKEN = """
+[profile keys]
+aws_access_key_id = test
+aws_secret_access_key = testsecret
+[profile denied]
+role_arn = arn:aws:iam::123456789012:role/chained
+source_profile = keys
+[profile code]
+role_arn = arn:aws:iam::123456789012:role/mfa
+source_profile = keys
+mfa_serial = arn:aws:iam::123456789012:mfa/test
+[profile process]
+credential_process = exit 3
+[profile gone]
+sso_session = gone
+sso_account_id = 123456789012
+sso_role_name = Mail
+[profile web]
+role_arn = arn:aws:iam::123456789012:role/mail
+web_identity_token_file = ~/token
+[profile instance]
+role_arn = arn:aws:iam::123456789012:role/mail
+credential_source = Ec2InstanceMetadata
+[profile container]
+role_arn = arn:aws:iam::123456789012:role/mail
+credential_source = EcsContainer
+"""
+
+
+def test_credentials_refused(bench):
+    """Whoever should give some does not: what to do depends on who."""
+    prepared(bench)
+    for name in "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY":
+        del bench.env[name]
+    os.makedirs(bench.work + "/.aws")
+    for name, text in (("/.aws/config", BROKEN), ("/token", "nonsense"),
+                       ("/askpass", "#!/bin/sh\necho 000000\n")):
+        with open(bench.work + name, "w") as f:
+            f.write(text)
+    os.chmod(bench.work + "/askpass", 0o755)
+    bench.env.update(
+        SESFS_ASKPASS=bench.work + "/askpass", HOME=bench.work,
+        AWS_EC2_METADATA_SERVICE_ENDPOINT=bench.cloud.url,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI=bench.cloud.url
+        + "/_container/locked", AWS_CONTAINER_AUTHORIZATION_TOKEN="no")
+    bench.cloud.set(imds_role=0)
+    for profile, says, fix in (
+            ("denied", "not authorized to perform: sts:AssumeRole on "
+             "resource: arn:aws:iam::123456789012:role/chained (request ",
+             "allow sts:AssumeRole on the role, and see its trust policy"),
+            ("code", "invalid MFA one time pass code", "give the code that "),
+            ("process", "exit status 3", "run the command by hand"),
+            ("gone", "there is no [sso-session gone] in " + bench.work,
+             "mend sso_session, or run: aws configure sso-session"),
+            ("web", "InvalidIdentityToken", "IAM must know the identity "),
+            ("instance", "no role is attached to the instance", "see CRED"),
+            ("container", "HTTP 401", "AWS_CONTAINER_AUTHORIZATION_TOKEN")):
+        report = run(bench, "--profile", profile, ok=(1,))
+        f = is_as(report, "identity", "MISSING", "credentials", says=says)
+        assert fix in f["fix"], f
+        if profile == "denied":
+            equal(f["code"], "AccessDenied")
+            assert f["request_id"] in f["detail"], f
+        equal(f.get("missing"),
+              "sts:AssumeRole" if profile == "denied" else None, f)
+
+
 def test_bucket(bench):
     prepared(bench)
     report = run(bench, source="s3://nosuchbucket/in", ok=(1,))

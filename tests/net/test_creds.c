@@ -463,7 +463,7 @@ test_sso(void)
 	good("oversso", ":assumed-role/mail/", "role");
 	bad("ssoother", -EACCES, "HTTP 403: ForbiddenException: No access");
 	bad("ssohalf", -EINVAL, "sso_role_name is not set");
-	bad("ssoless", -EINVAL, "sso_start_url is not set in sso-session");
+	bad("ssoless", -EINVAL, "there is no [sso-session nonesuch] in ");
 	bad("ssodiffers", -EINVAL, "sso_region differs");
 	net_post(&net, "set?id_garbage=100", "");
 	bad("sso", -EPROTO, "not a JSON object");
@@ -624,7 +624,7 @@ test_imds(void)
 	net_post(&net, "set?imds_role=0", "");
 	bad(NULL, -ENOENT, "none found (see CREDENTIALS in sesfs(1)), "
 	    "tried environment, web identity, ");
-	bad("byec2", -EHOSTUNREACH, "the instance has none");
+	bad("byec2", -EHOSTUNREACH, "no role is attached to the instance");
 	net_post(&net, "set?imds_role=1&imds_life=0", "");
 	bad(NULL, -EKEYEXPIRED, "expired already");
 	net_post(&net, "reset", "");
