@@ -132,7 +132,7 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 		.service = "kms", .path = "/", .header = header,
 		.header_len = NELEMS(header), .body = body, .op = op,
 		.max_body = BODY_MAX, .deadline_ms = k->deadline_ms };
-	char why[AWS_WHY_MAX];
+	char why[AWS_WHY_MAX], about[KMS_ARN_MAX + sizeof(ret->error.code)];
 	int r;
 
 	*ret_why = REFUSAL_NONE;
@@ -146,7 +146,10 @@ call(struct kms *k, const char *target, enum aws_op op, const char *key_id,
 	r = refine(&ret->error, r, ret_why);
 	if (r == -ECANCELED)
 		return r;
-	return log_err(r, "kms: %s %s in %s: %s%s", aws_op_name(op),
+	snprintf(about, sizeof(about), "%s %s", key_id != NULL ? key_id : "",
+	    ret->error.code);
+	return log_err_about(r, r == -ENOKEY ? about : NULL,
+	    "kms: %s %s in %s: %s%s", aws_op_name(op),
 	    key_id != NULL ? key_id : "(key of the blob)", req.region,
 	    aws_why_not(ret, action_of(op), why, sizeof(why)),
 	    endpoint_doubt(r, k->flags));

@@ -18,10 +18,11 @@
 #define WINDOW_S 60
 #define FORMATS 64 /* formats watched at once */
 
-/* A format string's recent use. Formats are literals, so that their address
- * tells them apart. */
+/* A format string's recent use, as a whole or about one thing. Formats are
+ * literals, so that their address tells them apart. */
 struct seen {
 	const char *fmt;
+	uint64_t about; /* hash, 0: whatever it is about */
 	int64_t since_s;
 	unsigned printed, dropped;
 };
@@ -164,14 +165,15 @@ emit_locked(enum log_level level, const char *text)
 /* May this format print now? *ret_dropped: how many were swallowed since the
  * last time, to be told first. */
 static bool
-admit_locked(const char *fmt, int64_t now_s, unsigned *ret_dropped)
+admit_locked(const char *fmt, uint64_t about, int64_t now_s,
+    unsigned *ret_dropped)
 {
 	struct seen *oldest = &log_state.seen[0], *s;
 
 	*ret_dropped = 0;
 	for (size_t i = 0; i < FORMATS; i++) {
 		s = &log_state.seen[i];
-		if (s->fmt == fmt || s->fmt == NULL) {
+		if (s->fmt == NULL || (s->fmt == fmt && s->about == about)) {
 			oldest = s;
 			break;
 		}
@@ -179,13 +181,13 @@ admit_locked(const char *fmt, int64_t now_s, unsigned *ret_dropped)
 			oldest = s;
 	}
 	s = oldest;
-	if (s->fmt != fmt)
-		*s = (struct seen){ .fmt = fmt, .since_s = now_s };
+	if (s->fmt != fmt || s->about != about)
+		*s = (struct seen){ fmt, about, now_s, 0, 0 };
 	if (now_s - s->since_s >= WINDOW_S) {
 		*ret_dropped = s->dropped;
-		*s = (struct seen){ .fmt = fmt, .since_s = now_s };
+		*s = (struct seen){ fmt, about, now_s, 0, 0 };
 	}
-	if (s->printed >= BURST) {
+	if (s->printed >= (about != 0 ? 1 : BURST)) {
 		s->dropped++;
 		return false;
 	}
@@ -193,8 +195,19 @@ admit_locked(const char *fmt, int64_t now_s, unsigned *ret_dropped)
 	return true;
 }
 
-static PRINTF(2, 0) void
-log_line(enum log_level said, const char *fmt, va_list ap)
+/* FNV-1a; never 0. */
+static uint64_t
+hash(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (; *text != '\0'; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3;
+	return h | 1;
+}
+
+static PRINTF(3, 0) void
+log_line(enum log_level said, const char *about, const char *fmt, va_list ap)
 {
 	enum log_level level = log_thread_is_quiet() ? LOG_LEVEL_DEBUG : said;
 	char raw[LINE_MAX_BYTES], text[2 * LINE_MAX_BYTES];
@@ -217,7 +230,8 @@ log_line(enum log_level said, const char *fmt, va_list ap)
 	/* Who switched debug lines on wants all of them. */
 	if (log_get_level() == LOG_LEVEL_DEBUG)
 		emit_locked(level, text);
-	else if (is_shown && admit_locked(fmt, now.tv_sec, &dropped)) {
+	else if (is_shown && admit_locked(fmt, about != NULL ?
+	    hash(about) : 0, now.tv_sec, &dropped)) {
 		char note[64];
 
 		if (dropped > 0) {
@@ -236,7 +250,7 @@ log_line(enum log_level said, const char *fmt, va_list ap)
 		va_list ap;                                                    \
                                                                                \
 		va_start(ap, fmt);                                             \
-		log_line(level, fmt, ap);                                      \
+		log_line(level, NULL, fmt, ap);                                \
 		va_end(ap);                                                    \
 		return err;                                                    \
 	}
@@ -245,3 +259,17 @@ DEFINE_LOG(log_err, LOG_LEVEL_ERR)
 DEFINE_LOG(log_warn, LOG_LEVEL_WARN)
 DEFINE_LOG(log_info, LOG_LEVEL_INFO)
 DEFINE_LOG(log_debug, LOG_LEVEL_DEBUG)
+
+#define DEFINE_LOG_ABOUT(fn, level)                                            \
+	int fn(int err, const char *about, const char *fmt, ...)               \
+	{                                                                      \
+		va_list ap;                                                    \
+                                                                               \
+		va_start(ap, fmt);                                             \
+		log_line(level, about, fmt, ap);                               \
+		va_end(ap);                                                    \
+		return err;                                                    \
+	}
+
+DEFINE_LOG_ABOUT(log_err_about, LOG_LEVEL_ERR)
+DEFINE_LOG_ABOUT(log_warn_about, LOG_LEVEL_WARN)

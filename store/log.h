@@ -44,4 +44,12 @@ int log_warn(int err, const char *fmt, ...) PRINTF(2, 3);
 int log_info(int err, const char *fmt, ...) PRINTF(2, 3);
 int log_debug(int err, const char *fmt, ...) PRINTF(2, 3);
 
+/* For what is said of each of many messages for one cause: `about` names the
+ * cause (a key and what KMS says of it), of which one line a minute is printed,
+ * with the count of those left out. NULL: as above. */
+int log_err_about(int err, const char *about, const char *fmt, ...)
+    PRINTF(3, 4);
+int log_warn_about(int err, const char *about, const char *fmt, ...)
+    PRINTF(3, 4);
+
 #endif

@@ -67,7 +67,7 @@ store_failure(struct sync *s, const struct sync_result *r)
 	if (r->error == -ENOENT || r->error == -ESTALE ||
 	    r->error == -ECANCELED)
 		return 0;
-	log_warn(r->error, "sync: fetch %s: %s, will try again",
+	log_warn_about(r->error, strerrorname_np(-r->error), "sync: fetch %s: %s, will try again",
 	    r->object.key, strerror(-r->error));
 	return unless_changed(index_object_retry(s->o.index, r->object.id,
 	    sync_is_network_error(r->error) && r->error != -EACCES ?
@@ -82,7 +82,9 @@ store_refusal(struct sync *s, const struct sync_result *r)
 
 	blame(s, r);
 	s->p.refused++;
-	log_warn(-EBADMSG, "sync: refuse %s: %s", r->object.key,
+	/* A key that is denied is no trait of the object. */
+	log_warn_about(-EBADMSG, r->why == KMS_ACCESS ?
+	    refusal_name(r->why) : NULL, "sync: refuse %s: %s", r->object.key,
 	    refusal_name(r->why));
 	/* Asked again at growing intervals: foreign keys must not cost a call
 	 * each for ever, nor hold up what comes after. */

@@ -13,7 +13,7 @@ import pathlib
 import re
 import sys
 
-CALL = re.compile(r"\b(?:log_err|log_warn|cmd_fail|bad)\(")
+CALL = re.compile(r"\b(?:(?:log_err|log_warn)(?:_about)?|cmd_fail|bad)\(")
 STRING = r'"(?:[^"\\]|\\.)*"'
 LITERAL = re.compile(rf"{STRING}(?:\s*(?:{STRING}|PRI\w+))*")
 SPEC = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?"

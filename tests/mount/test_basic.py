@@ -464,6 +464,9 @@ def test_none_opens(bench):
     says = "not one of 5 objects could be opened: KMS_ACCESS; sesfs check"
     until("the warning", lambda: says in m.log())
     assert "not one could be opened" in bench.sesfs("status", m.path)
+    # Five messages, one cause.
+    equal(m.log().count(": KMS_ACCESS\n"), 1, "refusals told of")
+    equal(m.log().count("kms: kms.decrypt"), 1, "answers of KMS told of")
     bench.cloud.set(allow="kms:Decrypt")
     m.sync()
     equal(m.log().count("not one of"), 1, "warnings")

@@ -49,6 +49,12 @@ main(void)
 	CHECK_EQ(log_warn(0, "\xc3\xb6 stays, \xc2\x9b does not"), 0);
 	for (int i = 0; i < 100; i++)
 		CHECK_EQ(log_info(i, "again %d", i), i);
+	/* one cause, another, and none in particular */
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(log_err_about(i, i % 2 ? "odd" : "even", "by cause %d",
+		    i), i);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(log_warn_about(i, NULL, "by none %d", i), i);
 	log_set_level(LOG_LEVEL_DEBUG);
 	for (int i = 0; i < 100; i++)
 		CHECK_EQ(log_debug(i, "all of %d", i), i);
@@ -101,10 +107,14 @@ main(void)
 	    NULL);
 	CHECK(strstr(text, "hidden") == NULL);
 	CHECK_EQ(count(text, "again"), 20);
+	CHECK_EQ(count(text, "error: by cause 0\n"), 1);
+	CHECK_EQ(count(text, "error: by cause 1\n"), 1);
+	CHECK_EQ(count(text, "by cause"), 2);
+	CHECK_EQ(count(text, "by none"), 10);
 	CHECK_EQ(count(text, "all of"), 100);
 	CHECK_EQ(count(text, "debug: a quiet error\n"), 1);
 	CHECK_EQ(count(text, "error: somebody waits now\n"), 1);
-	CHECK_EQ(count(text, "\n"), 126);
+	CHECK_EQ(count(text, "\n"), 138);
 	CHECK_EQ(text[4] == '-' && text[10] == 'T', 1);
 	buf_free(&b);
 	unlink(path);
