@@ -4,9 +4,11 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/provider.h>
 #include <string.h>
 
 #include "crypto/backend.h"
+#include "crypto/crypto.h"
 
 /* Algorithms fetched once, since a fetch costs more than a short message.
  * Written by openssl_start() before there are threads. */
@@ -32,6 +34,22 @@ fail(int err)
 {
 	ERR_clear_error();
 	return err;
+}
+
+bool
+crypto_has_fips_module(void)
+{
+	const OSSL_PROVIDER *from[] = {
+		EVP_MD_get0_provider(alg.sha256),
+		EVP_MAC_get0_provider(alg.hmac),
+		EVP_KDF_get0_provider(alg.hkdf),
+		EVP_CIPHER_get0_provider(alg.gcm),
+	};
+
+	for (size_t i = 0; i < NELEMS(from); i++)
+		if (strcmp(OSSL_PROVIDER_get0_name(from[i]), "fips") != 0)
+			return false;
+	return true;
 }
 
 int

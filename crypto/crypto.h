@@ -25,4 +25,8 @@ enum crypto_backend {
  * algorithm (a FIPS provider that is not installed, say). */
 int crypto_init(enum crypto_backend backend) MUST_CHECK;
 
+/* Is it OpenSSL's FIPS module that does what CRYPTO_OPENSSL gives to OpenSSL?
+ * After crypto_init(). */
+bool crypto_has_fips_module(void);
+
 #endif

@@ -140,8 +140,10 @@ compare_region(struct check *k, const char *real)
 static bool
 check_reachable(struct check *k)
 {
-	static const struct check_call call = { "bucket", CHECK_MISSING,
-		"s3:ListBucket", "the bucket", NULL };
+	const struct check_call call = { "bucket", CHECK_MISSING,
+		"s3:ListBucket", k->c->requester_pays ? "the bucket" :
+		"the bucket; if it is another's who has the requester pay, "
+		"--requester-pays", NULL };
 	const char *bucket = k->c->location.bucket;
 	char region[32] = "";
 	int r = s3_reach(k->g.s3, k->c->location.prefix, region);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "crypto/crypto.h"
 #include "fs/check.h"
 #include "fs/progress.h"
 
@@ -156,10 +157,41 @@ check_dumpable(struct check *k)
 		    "sesfs", pattern[0] != '\0' ? pattern : "a core file");
 }
 
+/* ---- FIPS ---- */
+
+/* --fips chooses endpoints and TLS; whose code computes is not its to choose. */
+static void
+check_fips(struct check *k)
+{
+	struct check_finding f = { "fips", CHECK_WARN, "no-fips-module",
+		NULL, "openssl fipsinstall, and fips=yes in the "
+		"default_properties of openssl.cnf" };
+	bool seals = k->c->seal_key != NULL;
+
+	if (!k->c->fips)
+		return;
+	if (!crypto_has_fips_module()) {
+		check_note(k, &f, "OpenSSL's FIPS module is not active: its "
+		    "other code decrypts mail, signs requests and speaks "
+		    "TLS%s", seals ? "; libsodium seals what is kept "
+		    "(XChaCha20-Poly1305)" : "");
+	} else if (seals) {
+		f.cause = "not-fips";
+		f.fix = "--seal-key=none, if nothing else than FIPS may be "
+		    "used";
+		check_note(k, &f, "OpenSSL's FIPS module is active, but "
+		    "libsodium seals what is kept (XChaCha20-Poly1305)");
+	} else {
+		check_ok(k, "fips", "OpenSSL's FIPS module decrypts mail and "
+		    "signs requests");
+	}
+}
+
 void
 check_machine(struct check *k)
 {
 	check_fuse(k);
 	check_memlock(k);
 	check_dumpable(k);
+	check_fips(k);
 }

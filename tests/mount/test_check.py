@@ -293,7 +293,10 @@ def test_bucket(bench):
     # A refusal that is not about the owner is not laid to the owner.
     bench.cloud.set(deny="s3:ListBucket")
     report = run(bench, "--expected-bucket-owner=123456789012", ok=(1,))
-    is_as(report, "bucket", "MISSING", "denied", missing="s3:ListBucket")
+    f = is_as(report, "bucket", "MISSING", "denied", missing="s3:ListBucket")
+    assert "--requester-pays" in f["fix"], f
+    report = run(bench, "--requester-pays", ok=(1,))
+    assert "--requester-pays" not in worst(report, "bucket")["fix"], report
     bench.cloud.set(allow="s3:ListBucket")
     bench.cloud.admin("bucket", "bucket", bucket="mail", owner="123456789012",
                       region="eu-west-1")
@@ -468,6 +471,16 @@ def test_throttled(bench):
         f = is_as(report, name, "MISSING", "busy",
                   code="ThrottlingException")
         assert "quota" in f["fix"] and "--kms-rate" in f["fix"], f
+
+
+def test_fips(bench):
+    """--fips chooses endpoints and TLS, and check says what it does not."""
+    prepared(bench)
+    report = run(bench, "--fips", ok=(0,))
+    f = is_as(report, "fips", "warn", "no-fips-module", says="XChaCha20")
+    assert "openssl fipsinstall" in f["fix"], f
+    f = worst(run(bench, "--fips", "--seal-key=none", ok=(0,)), "fips")
+    assert "XChaCha20" not in f["detail"], f
 
 
 def test_somebody_elses_key(bench):
