@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fs/text.h"
+#include "store/stamp.h"
 
 double
 status_cost_usd(const struct aws_stats *s)
@@ -264,6 +265,21 @@ json_audit(struct audit *a)
 	return obj;
 }
 
+/* When what was put off is tried again; null: nothing was. */
+static int
+set_next_try(json_t *doc, struct index *ix)
+{
+	int64_t at, in;
+	int r = index_next_try(ix, KMS_ACCESS, &at);
+
+	if (r < 0)
+		return r;
+	in = at - stamp_now_unix();
+	json_object_set_new(doc, "next_try_in_s", at == 0 ? json_null() :
+	    json_integer(in > 0 ? in : 0));
+	return 0;
+}
+
 int
 status_json(const struct status_opts *o, bool all, json_t **ret)
 {
@@ -285,6 +301,10 @@ status_json(const struct status_opts *o, bool all, json_t **ret)
 	if (doc == NULL)
 		return -ENOMEM;
 	json_object_set_new(doc, "objects", json_counts(&counts));
+	if ((r = set_next_try(doc, g->index)) < 0) {
+		json_decref(doc);
+		return r;
+	}
 	json_object_set_new(doc, "sync", json_sync(g->sync));
 	set_requests(doc, g->aws);
 	json_object_set_new(doc, "kms", json_kms(g->http));

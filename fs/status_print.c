@@ -56,6 +56,10 @@ print_objects(FILE *f, const json_t *doc)
 	    " refused\n", control_u64(o, "ready"),
 	    progress_size(control_u64(o, "plain_bytes"), size),
 	    control_u64(o, "pending"), control_u64(o, "refused"));
+	if (json_is_integer(json_object_get(doc, "next_try_in_s")))
+		fprintf(f, "%-11s what could not be had is tried again in "
+		    "%s\n", "", progress_time(control_u64(doc,
+		    "next_try_in_s"), size));
 	if (has_opened_none(doc, o))
 		fprintf(f, "%-11s not one could be opened; sesfs check says "
 		    "what is missing\n", "");

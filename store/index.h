@@ -198,6 +198,10 @@ int index_retry_due(struct index *ix, enum refusal why, int64_t now_unix)
     MUST_CHECK;
 /* Whatever index_object_retry put off, pending or refused, is due. */
 int index_hurry(struct index *ix) MUST_CHECK;
+/* When the first of those pending, or refused for one reason, that were put off
+ * is due: *ret_unix, 0 when none waits. */
+int index_next_try(struct index *ix, enum refusal why, int64_t *ret_unix)
+    MUST_CHECK;
 
 /* KMS keys seen, with one wrapped key each to probe them by. */
 struct kms_key_row {

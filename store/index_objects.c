@@ -473,3 +473,16 @@ index_hurry(struct index *ix)
 {
 	return change_all(ix, Q_OBJECTS_HURRY);
 }
+
+int
+index_next_try(struct index *ix, enum refusal why, int64_t *ret_unix)
+{
+	READER(rd);
+	int r;
+
+	*ret_unix = 0;
+	if ((r = reader_begin(ix, &rd)) < 0)
+		return r;
+	r = conn_int(rd.c, Q_NEXT_TRY, VALS(V_INT(why)), ret_unix);
+	return r < 0 ? r : 0;
+}

@@ -188,6 +188,12 @@ const struct query_text index_queries[Q_COUNT] = {
 	    "WHERE state = 0 AND retry_at > 0 UNION ALL "
 	    "SELECT id FROM object INDEXED BY object_refused "
 	    "WHERE state = 2 AND retry_at > 0)" },
+	[Q_NEXT_TRY] = { "look when an object is tried again",
+	    "SELECT ifnull(min(retry_at), 0) FROM ("
+	    "SELECT retry_at FROM object INDEXED BY object_pending "
+	    "WHERE state = 0 AND retry_at > 0 UNION ALL "
+	    "SELECT retry_at FROM object INDEXED BY object_refused "
+	    "WHERE state = 2 AND why = ?1 AND retry_at > 0)" },
 	[Q_PENDING] = { "find pending objects",
 	    "SELECT " OBJECT " FROM object o "
 	    "INDEXED BY object_pending WHERE o.state = 0 AND "

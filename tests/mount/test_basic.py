@@ -464,12 +464,15 @@ def test_none_opens(bench):
     says = "not one of 5 objects could be opened: KMS_ACCESS; sesfs check"
     until("the warning", lambda: says in m.log())
     assert "not one could be opened" in bench.sesfs("status", m.path)
+    assert 0 < m.status()["next_try_in_s"] <= 120, m.status()
+    assert "tried again in" in bench.sesfs("status", m.path)
     # Five messages, one cause.
     equal(m.log().count(": KMS_ACCESS\n"), 1, "refusals told of")
     equal(m.log().count("kms: kms.decrypt"), 1, "answers of KMS told of")
     bench.cloud.set(allow="kms:Decrypt")
     m.sync()
     equal(m.log().count("not one of"), 1, "warnings")
+    equal(m.status()["next_try_in_s"], None, "next try")
     assert "not one" not in bench.sesfs("status", m.path)
     equal(len(m.mails()), 5, "shown")
 

@@ -786,6 +786,7 @@ test_counts_and_walks(void)
 	char keys[200][16];
 	struct index_counts c;
 	int stops = 0;
+	int64_t next;
 
 	for (int i = 0; i < 200; i++) {
 		snprintf(keys[i], 16, "k/%03d", i);
@@ -837,7 +838,11 @@ test_counts_and_walks(void)
 	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 1000), 0);
 	CHECK_EQ(index_counts(ix, &c), 0);
 	CHECK_EQ(c.by_refusal[KMS_ACCESS], 1);
+	CHECK_EQ(index_next_try(ix, KMS_ACCESS, &next), 0);
+	CHECK_EQ(next, 5000);
 	CHECK_EQ(index_hurry(ix), 0);
+	CHECK_EQ(index_next_try(ix, KMS_ACCESS, &next), 0);
+	CHECK_EQ(next, 0);
 	CHECK_EQ(index_retry_due(ix, KMS_ACCESS, 1000), 0);
 	memset(&cursor, 0, sizeof(cursor));
 	CHECK_EQ(pending_ids(ix, 1000, &cursor, ids, 200), 194);
