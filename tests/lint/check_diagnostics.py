@@ -3,7 +3,7 @@
 usage: check_diagnostics.py SOURCE-ROOT
 
 Every text that is given to log_err(), log_warn(), cmd_fail() or bad() in fs/
-and store/ has an entry under DIAGNOSTICS, and every entry is such a text. In
+and store/, or to no() of fs/option.c, which stands after an option's name, has an entry under DIAGNOSTICS, and every entry is such a text. In
 an entry a word in capitals stands for what is filled in, and "..." at its end
 for whatever follows: it is then about all texts that begin so. Of a format
 that is nothing but what is filled in, the texts count that the call may put
@@ -14,6 +14,7 @@ import re
 import sys
 
 CALL = re.compile(r"\b(?:(?:log_err|log_warn)(?:_about)?|cmd_fail|bad)\(")
+VALUE = re.compile(r"\bno\(why, ")  # what is wrong with an option's value
 STRING = r'"(?:[^"\\]|\\.)*"'
 LITERAL = re.compile(rf"{STRING}(?:\s*(?:{STRING}|PRI\w+))*")
 SPEC = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?"
@@ -56,6 +57,13 @@ def texts(source):
             yield found[0]
         else:
             yield from filter(has_words, found[1:])
+
+
+def value_texts(source):
+    """What fs/option.c says of the value of an option."""
+    for call in VALUE.finditer(source):
+        text = LITERAL.search(arguments(source, call.end()))
+        yield f"{FILLED}: {joined(text.group(0))}"
 
 
 def pattern(entry):
@@ -118,6 +126,10 @@ def main(root):
         for path in sorted((root / folder).glob("*.c")):
             for text in texts(path.read_text()):
                 said.setdefault(text, path.relative_to(root))
+    option = pathlib.Path("fs/option.c")
+    values = set(value_texts((root / option).read_text()))
+    assert len(values) > 10, "the texts about values were not found"
+    said.update(dict.fromkeys(values, option))
     page = (root / "man/sesfs.1").read_text()
     explained = list(entries(page))
     patterns = {e: pattern(e) for e in explained}
