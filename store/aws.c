@@ -17,6 +17,7 @@
 /* AWS takes 15 minutes of skew. A HEAD has no body to say so; past this the
  * Date header of a refusal is taken as the reason. */
 #define SKEW_S 600
+#define CLOCK_GOOD_S 60 /* not worth a warning */
 
 struct counters {
 	atomic_uint_fast64_t requests, retries, throttled, failed;
@@ -287,8 +288,13 @@ fix_clock(struct call *c, const struct http_reply *h)
 	 * one was signed with, not added to what stands there now. */
 	offset = c->signed_unix + skew - stamp_now_unix();
 	atomic_store(&c->aws->offset_s, offset);
-	log_warn(0, "aws: sign requests: this machine's clock is %lld s off "
-	    "AWS's; signing with theirs", (long long)-offset);
+	if (offset < CLOCK_GOOD_S && offset > -CLOCK_GOOD_S)
+		log_info(0, "aws: sign requests: this machine's clock is right "
+		    "again");
+	else
+		log_warn(0, "aws: sign requests: this machine's clock is %lld "
+		    "s %s; signing with AWS's", llabs(offset),
+		    offset > 0 ? "slow" : "fast");
 	return true;
 }
 

@@ -508,6 +508,18 @@ def test_clock(bench):
         is_as(report, "decrypt", "ok")
 
 
+def test_clock_of_a_mount(bench):
+    """The log says how far it is off, and then that it is right again."""
+    prepared(bench)
+    m = bench.mount(SOURCE, "--verbose", name="m")
+    for offset, says in ((1200, r"warning: .* is 1\d\d\d s slow; signing with"),
+                         (0, "info: .*'s clock is right again")):
+        bench.cloud.set(clock_offset=offset)
+        m.sync()
+        assert re.search(says, m.log()), m.log()
+    assert len(re.findall("signing with AWS's", m.log())) == 1, m.log()
+
+
 def test_network(bench):
     """Nobody listens, for one service or for all."""
     prepared(bench)
