@@ -132,6 +132,15 @@ check_skip(struct check *k, const char *name, const char *fmt, ...)
 	report(k, &f, detail);
 }
 
+/* The log, to which some words of graph_error() point, is silent here. */
+static int
+words_len(const char *words)
+{
+	const char *pointer = strstr(words, " (the line before");
+
+	return pointer != NULL ? (int)(pointer - words) : (int)strlen(words);
+}
+
 void
 check_failed(struct check *k, const struct check_call *call, int err,
     const char *fmt, ...)
@@ -140,6 +149,7 @@ check_failed(struct check *k, const struct check_call *call, int err,
 	struct check_cause c = check_cause(err, &o->error);
 	char what[DETAIL_MAX / 2], detail[DETAIL_MAX], fix[CHECK_FIX_MAX];
 	char action[AWSERR_ACTION_MAX];
+	const char *words;
 	struct check_finding f = { call->name, call->result, c.cause, NULL,
 		c.fix };
 	va_list ap;
@@ -147,8 +157,9 @@ check_failed(struct check *k, const struct check_call *call, int err,
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	snprintf(detail, sizeof(detail), "%s: %s", what,
-	    o->is_set && o->why[0] != '\0' ? o->why : graph_error(err));
+	words = o->is_set && o->why[0] != '\0' ? o->why : graph_error(err);
+	snprintf(detail, sizeof(detail), "%s: %.*s", what, words_len(words),
+	    words);
 	if (c.fix == NULL) {
 		if (!awserr_is_denied(&o->error, call->action, action))
 			snprintf(action, sizeof(action), "%s", call->action);

@@ -552,6 +552,14 @@ def test_network(bench):
     is_as(report, "clock", "skip")
 
 
+def test_malformed_answer(bench):
+    """No line of the log is pointed to: there is none."""
+    prepared(bench)
+    bench.cloud.set(sts_garbage=100)
+    f = is_as(run(bench, ok=(0,)), "identity", "warn", "malformed")
+    assert f["detail"].endswith(": what answered makes no sense"), f
+
+
 class Shop(http.server.BaseHTTPRequestHandler):
     """Some server of the web."""
 
