@@ -33,6 +33,7 @@ SCENARIOS = {
     "sync": (scenarios_cold.sync, "the first index"),
     "warm": (scenarios_cold.warm, "sesfs warm, of what was never fetched"),
     "few": (scenarios_cold.few, "the three above, 16 requests at once"),
+    "long": (scenarios_cold.long, "the first index of 100,000"),
     "wasted": (scenarios_cold.wasted, "fetched, and not read"),
     "latency": (scenarios_cold.latency, "one read of what was never fetched"),
     "dovecot": (scenarios_clients.dovecot,

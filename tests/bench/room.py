@@ -19,6 +19,7 @@ class Run:
         self.quick = quick
         self.count = count or (200 if quick else 10000)
         self.cold_count = min(self.count, 24 if quick else 5000)
+        self.long_count = 10 * self.count
         self.sweep_count = min(self.count, 40 if quick else 3000)
         self.peer_count = min(self.count, 3 if quick else 300)
         self.latency_count = min(self.count, 10 if quick else 300)

@@ -142,6 +142,23 @@ def sync(run, s, room):
     s.data["ceiling"] = ceiling.as_data()
 
 
+def long(run, s, room):
+    """The first index of many small messages: does the pace hold?"""
+    jobs = FEW * 2
+    room.cloud.generate("mail", "inbound/", run.long_count, size=1024, spam=0,
+                        seed=1)
+    room.delays(S3_MS, KMS_MS)
+    s.conditions.update(s3_ms=S3_MS, kms_ms=KMS_MS, jobs=jobs,
+                        messages=run.long_count)
+    ceiling = Ceiling(run, room, "mail")
+    ceiling.measure(S3_MS, jobs)
+    figures = sync_once(room, room.work + "/state", "--jobs", str(jobs))
+    figures["files_per_s"] = run.long_count / figures["seconds"]
+    s.add("sesfs sync", figures)
+    held_to_least(s, ceiling, "sesfs sync", 1.11, run.long_count, jobs)
+    s.data["ceiling"] = ceiling.as_data()
+
+
 def warm(run, s, room):
     """Everything fetched and unwrapped ahead of reading."""
     if room.sesfs("help", "warm", ok=None, both=True)[2] != 0:
