@@ -84,13 +84,14 @@ fetch(void *arg, const char *start_after, const char *token,
 	const char *after = token != NULL ? token + 1 : from;
 	size_t at = after != NULL ? first_after(b, after) : 0;
 	bool is_empty, is_slow, must_wait;
+	unsigned number;
 
 	*ret = (struct s3_page){ .n = 0 };
 	usleep(b->pause_us);
 	pthread_mutex_lock(&b->lock);
-	b->requests++;
+	number = ++b->requests;
 	must_wait = b->waits_for_range && token != NULL && b->ranges == 0 &&
-	    b->requests > 2 * LISTER_ALONE;
+	    number > 2 * LISTER_ALONE;
 	pthread_mutex_unlock(&b->lock);
 	if (must_wait)
 		wait_for_range(b);
@@ -98,15 +99,15 @@ fetch(void *arg, const char *start_after, const char *token,
 	b->ranges += start_after != NULL && token == NULL;
 	b->both += start_after != NULL && token != NULL;
 	stir(b);
-	is_slow = b->requests == b->slow_at;
-	is_empty = b->empty_every > 0 && b->requests % b->empty_every == 0;
-	if (b->requests == b->fail_at) {
+	is_slow = number == b->slow_at;
+	is_empty = b->empty_every > 0 && number % b->empty_every == 0;
+	if (number == b->fail_at) {
 		pthread_mutex_unlock(&b->lock);
 		return -ETIMEDOUT;
 	}
-	if (b->requests == b->repeat_at)
+	if (number == b->repeat_at)
 		at = 0;
-	if (b->requests == b->cancel_at)
+	if (number == b->cancel_at)
 		atomic_store(&b->cancelled, true);
 	ret->item = calloc(PAGE, sizeof(*ret->item));
 	while (!is_empty && at < b->n && ret->n < PAGE) {
