@@ -594,7 +594,6 @@ graph_advice(int err)
 bool
 graph_is_offline(int err)
 {
-	return err == -ETIMEDOUT || err == -ECONNRESET ||
-	    err == -ECONNREFUSED || err == -EHOSTUNREACH ||
-	    err == -ENETUNREACH || err == -EAGAIN || err == -EIO;
+	return aws_is_out_of_reach(err) || err == -ECONNREFUSED ||
+	    err == -EIO;
 }

@@ -472,6 +472,13 @@ aws_call(struct aws *a, const struct aws_request *req, struct aws_reply *ret)
 	return r;
 }
 
+bool
+aws_is_out_of_reach(int err)
+{
+	return err == -ETIMEDOUT || err == -ECONNRESET ||
+	    err == -EHOSTUNREACH || err == -ENETUNREACH || err == -EAGAIN;
+}
+
 void
 aws_reply_free(struct aws_reply *r)
 {

@@ -94,6 +94,10 @@ int aws_call(struct aws *a, const struct aws_request *req,
     struct aws_reply *ret) MUST_CHECK;
 void aws_reply_free(struct aws_reply *r); /* members, wiped */
 
+/* Does the error of a call say that AWS could not be reached, or not in time,
+ * rather than what AWS answered? */
+bool aws_is_out_of_reach(int err);
+
 /* "AccessDenied: User ... is not authorized (request 4442587FB7D0A2F9)", with
  * the host's id after a comma where there is one, or what went wrong on the
  * network. Writes to buf and returns it. */

@@ -239,11 +239,8 @@ doubt_owner(const struct s3 *s, const struct awserr *e,
 static void
 judge_reach(struct s3 *s, int r)
 {
-	bool is_lost = r == -ETIMEDOUT || r == -ECONNRESET ||
-	    r == -EHOSTUNREACH || r == -EAGAIN;
-
 	if (r != -ECANCELED && r != -ENOMEM)
-		atomic_store(&s->is_unreachable, is_lost);
+		atomic_store(&s->is_unreachable, aws_is_out_of_reach(r));
 }
 
 /* Make the call, in the right region; log what went wrong for good. */

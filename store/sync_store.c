@@ -14,8 +14,7 @@
 bool
 sync_is_network_error(int r)
 {
-	return r == -ETIMEDOUT || r == -ECONNRESET || r == -EHOSTUNREACH ||
-	    r == -ENETUNREACH || r == -EAGAIN || r == -EACCES;
+	return aws_is_out_of_reach(r) || r == -EACCES;
 }
 
 static int64_t

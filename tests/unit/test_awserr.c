@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "check.h"
+#include "store/aws.h"
 #include "store/awserr.h"
 #include "store/xmltext.h"
 
@@ -253,10 +254,26 @@ test_xmltext(void)
 	    "<i><i><i><i>"), "R", want, 2), -EPROTO);
 }
 
+/* What came from AWS, and what kept us from it. */
+static void
+test_out_of_reach(void)
+{
+	static const int out[] = { -ETIMEDOUT, -ECONNRESET, -EHOSTUNREACH,
+		-ENETUNREACH, -EAGAIN };
+	static const int in[] = { 0, -EACCES, -ENOENT, -ENXIO, -EPROTO, -ENOKEY,
+		-ECANCELED, -ENOMEM };
+
+	for (size_t i = 0; i < NELEMS(out); i++)
+		CHECK_AT(i, aws_is_out_of_reach(out[i]));
+	for (size_t i = 0; i < NELEMS(in); i++)
+		CHECK_AT(i, !aws_is_out_of_reach(in[i]));
+}
+
 int
 main(void)
 {
 	test_judge();
+	test_out_of_reach();
 	test_bodies();
 	test_denied();
 	test_headers();
