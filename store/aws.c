@@ -438,14 +438,12 @@ static void
 note_outcome(int err, const struct aws_reply *r)
 {
 	outcome.is_set = true;
-	outcome.why[0] = '\0';
-	if (err == 0) {
-		outcome.error = r->error;
-		outcome.error.status = r->http.status;
-		return;
-	}
 	outcome.error = r->error;
-	aws_why(r, outcome.why, sizeof(outcome.why));
+	outcome.why[0] = '\0';
+	if (err == 0)
+		outcome.error.status = r->http.status;
+	else
+		aws_why(r, outcome.why, sizeof(outcome.why));
 }
 
 int

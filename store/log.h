@@ -5,7 +5,8 @@
  * Format `module: verb object: detail`. Never key bytes, message text,
  * subjects, addresses or signatures. Control characters of names are escaped
  * here. Repeats of the same format within a minute are counted, not printed,
- * past a burst, unless the level is debug. Threads: any. The one process-wide state of store/. */
+ * past a burst, unless the level is debug. Threads: any. The one process-wide
+ * state of store/. */
 #ifndef SESFS_STORE_LOG_H
 #define SESFS_STORE_LOG_H
 
