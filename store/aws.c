@@ -119,12 +119,6 @@ aws_get_stats(struct aws *a, struct aws_stats *ret)
 	ret->bytes_out = atomic_load(&a->bytes_out);
 }
 
-int64_t
-aws_clock_offset_s(struct aws *a)
-{
-	return atomic_load(&a->offset_s);
-}
-
 static enum http_lane
 lane_of(const struct aws_request *req)
 {

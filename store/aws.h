@@ -120,7 +120,4 @@ struct aws_outcome {
 const struct aws_outcome *aws_outcome(void); /* of this thread; borrowed */
 void aws_outcome_clear(void);
 
-/* What AWS's clock is ahead of ours, seconds. */
-int64_t aws_clock_offset_s(struct aws *a);
-
 #endif
